@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The C ABI between the Python binding and a kernel library.
+ *
+ * A kernel library (one per classifier) exports exactly one symbol, `ndkernels_open`. It is handed a
+ * table of host services and answers with a table of functions. Neither side links the other, so a
+ * library that was compiled for AVX-512 can lie next to a binding that was compiled for plain x86-64.
+ *
+ * Rules that hold for every function of the table:
+ *   - No exception, longjmp or signal crosses the border; a function answers with an `ndk_status`.
+ *   - Tensors are borrowed: a kernel keeps no pointer after it has returned.
+ *   - Scratch memory, threads and messages come from the host services, never from libc or libstdc++.
+ *   - Functions are reentrant: the same table is used from several threads at once.
+ *
+ * Versions: NDK_ABI_MAJOR changes when the meaning or the layout of something existing changes, and a
+ * library of another major is refused. NDK_ABI_MINOR changes when functions are appended to a table; the
+ * side that is newer looks at `struct_size` before it uses what the older side may not have.
+ */
+#ifndef NDKERNELS_H
+#define NDKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NDK_ABI_MAJOR 1
+#define NDK_ABI_MINOR 0
+
+/* Largest number of dimensions of a tensor (NumPy 2 allows 64; 32 was its limit before). */
+#define NDK_MAX_NDIM 32
+
+#if defined(_WIN32)
+#define NDK_EXPORT __declspec(dllexport)
+#else
+#define NDK_EXPORT __attribute__((visibility("default")))
+#endif
+
+typedef enum ndk_status {
+    NDK_OK = 0,
+    NDK_INVALID_ARGUMENT = 1, /* shapes, strides or an enumerator that the contract does not allow */
+    NDK_UNSUPPORTED_DTYPE = 2,
+    NDK_OUT_OF_MEMORY = 3, /* the host's `allocate` gave NULL */
+    NDK_ABI_MISMATCH = 4,  /* only from `ndkernels_open` */
+} ndk_status;
+
+typedef enum ndk_dtype {
+    NDK_FLOAT32 = 1,
+    NDK_FLOAT64 = 2,
+} ndk_dtype;
+
+typedef enum ndk_device_type {
+    NDK_CPU = 1, /* DLPack's kDLCPU */
+} ndk_device_type;
+
+typedef struct ndk_device {
+    int32_t type; /* ndk_device_type */
+    int32_t id;
+} ndk_device;
+
+/*
+ * An n-dimensional view. Strides are in BYTES, may be negative, and are 0 along a broadcast axis.
+ * `data` is the address of element (0, ..., 0); it and the strides are multiples of the element's size.
+ */
+typedef struct ndk_tensor {
+    void *data;
+    const int64_t *shape;   /* ndim entries, each >= 0 */
+    const int64_t *strides; /* ndim entries */
+    int32_t ndim;           /* 0 .. NDK_MAX_NDIM */
+    int32_t dtype;          /* ndk_dtype */
+    ndk_device device;
+} ndk_tensor;
+
+/* Runs on any thread of the host's pool; `index` is in [0, count). */
+typedef void (*ndk_task)(void *argument, int64_t index);
+
+typedef enum ndk_log_level {
+    NDK_LOG_DEBUG = 10, /* the numbers of Python's logging */
+    NDK_LOG_INFO = 20,
+    NDK_LOG_WARNING = 30,
+} ndk_log_level;
+
+/* What the host does for a kernel library. It lives as long as the process. */
+typedef struct ndk_host {
+    uint32_t struct_size; /* sizeof(ndk_host) of the side that made it */
+    uint32_t reserved;
+    void *context; /* first argument of every service */
+
+    /* Calls task(argument, i) once for each i in [0, count), on up to `num_threads` threads, and returns when all are
+       done. A task may call parallel_for itself; the inner one then runs on the calling thread alone. */
+    void (*parallel_for)(void *context, int64_t count, ndk_task task, void *argument);
+
+    /* How many threads the next parallel_for may use (>= 1). Work is split by this number. */
+    int32_t (*num_threads)(void *context);
+
+    /* `size` bytes aligned to `alignment` (a power of two), or NULL. Contents are undefined. */
+    void *(*allocate)(void *context, size_t size, size_t alignment);
+    void (*release)(void *context, void *pointer);
+
+    /* `message` is UTF-8 and is copied before the call returns. */
+    void (*log)(void *context, int32_t level, const char *message);
+} ndk_host;
+
+/* out[i] = op(x[i]) */
+typedef enum ndk_unary_op {
+    NDK_COPY = 0, /* the identity: also what the binding uses to copy between layouts */
+    NDK_RELU = 1, /* max(x, 0); NaN stays NaN */
+    NDK_EXP = 2,
+} ndk_unary_op;
+
+/* out[i] = op(x1[i], x2[i]) */
+typedef enum ndk_binary_op {
+    NDK_ADD = 0,
+    NDK_SUBTRACT = 1,
+    NDK_MULTIPLY = 2,
+    NDK_DIVIDE = 3,
+    NDK_MAXIMUM = 4, /* NaN if either is NaN, as numpy.maximum */
+} ndk_binary_op;
+
+typedef enum ndk_reduce_op {
+    NDK_SUM = 0, /* 0 over nothing */
+} ndk_reduce_op;
+
+/*
+ * What a kernel library can do. Common to all functions: every tensor of a call has the same dtype and is on the CPU;
+ * `out` does not overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape
+ * and strides); an empty tensor is allowed everywhere.
+ */
+typedef struct ndk_table {
+    uint32_t struct_size; /* sizeof(ndk_table) of the library */
+    uint16_t abi_major;
+    uint16_t abi_minor;
+    const char *classifier; /* "avx2" */
+    const char *version;    /* of the release the library belongs to, "0.1.0" */
+
+    /* All tensors have out's shape: the caller has broadcast them (stride 0). */
+    ndk_status (*unary)(const ndk_host *host, ndk_unary_op op, const ndk_tensor *x, const ndk_tensor *out);
+    ndk_status (*binary)(const ndk_host *host, ndk_binary_op op, const ndk_tensor *x1, const ndk_tensor *x2,
+                         const ndk_tensor *out);
+
+    /* `out` has x's number of dimensions; along each reduced axis its extent is 1, elsewhere it equals x's. */
+    ndk_status (*reduce)(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out);
+
+    /* x1 (..., m, k), x2 (..., k, n), out (..., m, n) with ndim >= 2 and equal leading dimensions (the caller has broadcast
+       them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. */
+    ndk_status (*matmul)(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *out);
+} ndk_table;
+
+/*
+ * The one exported symbol. `*table` is set on NDK_OK and lives as long as the library stays loaded, which is until the
+ * process ends. NDK_ABI_MISMATCH when `abi_major` is not the library's or `host` is too small for it.
+ */
+typedef ndk_status (*ndk_open_function)(uint32_t abi_major, const ndk_host *host, const ndk_table **table);
+#define NDK_OPEN_SYMBOL "ndkernels_open"
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* NDKERNELS_H */

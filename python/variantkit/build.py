@@ -1,0 +1,253 @@
+"""Build the wheels of a project: each classifier once, and the base wheel once per Python ABI.
+
+The kernel library of the base classifier is compiled once, as the wheel of that classifier, and the base wheels take it
+from there. So a release costs `classifiers + ABIs` compilations and not their product.
+
+A wheel whose inputs have not changed is not built again; build trees are kept under `build/`, so that a changed source
+file costs its own compilation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .environments import BuildEnvironment, run_logged
+from .errors import BuildError
+from .files import write_atomically
+from .interpreters import Interpreter, find_interpreters
+from .matrix import read_matrix, read_pyproject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .matrix import Matrix
+    from .progress import Progress
+
+__all__ = ["Builder", "choose_interpreters"]
+
+# Build-time modules that a wheel depends on; the run-time ones are a wheel of their own.
+_OWN_INPUTS = ("backend.py", "classifier_project.py", "matrix.py", "cmake/variantkitConfig.cmake")
+
+
+def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
+    """Return one interpreter per base wheel of the project in `root`: one per ABI, and one for the stable ABI.
+
+    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, all that this machine can build.
+    Raises `BuildError` when a wanted one is not there.
+    """
+    api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
+    by_abi: dict[str, Interpreter] = {}
+    for interpreter in find_interpreters():
+        if interpreter.version >= (3, 10):
+            by_abi.setdefault(_abi(api, interpreter), interpreter)
+    if wanted is None:
+        return list(by_abi.values())
+    missing = [tag for tag in wanted if tag not in by_abi]
+    if missing:
+        msg = (
+            f"No Python for {', '.join(missing)} was found on this machine (found: {', '.join(by_abi) or 'none'}). "
+            f"Install it, with its headers, or leave it out."
+        )
+        raise BuildError(msg)
+    return [by_abi[tag] for tag in wanted]
+
+
+def _abi(api: str, interpreter: Interpreter) -> str:
+    """Return which base wheel the interpreter builds, by scikit-build-core's setting `wheel.py-api`."""
+    if api.startswith("py"):
+        return "py3-none"  # no extension module: one wheel for all
+    if api.startswith("cp") and interpreter.version >= (int(api[2]), int(api[3:])) and not interpreter.free_threaded:
+        return f"{api}-abi3"
+    return interpreter.tag
+
+
+@dataclasses.dataclass(kw_only=True)
+class Builder:
+    """Builds wheels of the project in `root` into `out`."""
+
+    root: Path
+    out: Path
+    progress: Progress
+    warnings_are_errors: bool = False
+
+    def __post_init__(self) -> None:
+        self.root = self.root.resolve()
+        self.out = self.out.resolve()
+        self.work = self.root / "build"
+        self.matrix: Matrix = read_matrix(self.root)
+        self.pyproject = read_pyproject(self.root)
+
+    def build(self, classifiers: list[str], interpreters: list[Interpreter]) -> list[Path]:
+        """Build the wheels of `classifiers` (the base's name stands for the base wheels) and return their paths.
+
+        Raises `BuildError`, which names the log, when a build fails; wheels that were finished before stay.
+        """
+        base = self.matrix.project.base
+        tool = interpreters[0]
+        wheels = []
+        for name in classifiers:
+            if name != base:
+                wheels.append(self._classifier_wheel(name, tool, self.out))
+        if base in classifiers:
+            stage = self._stage_base(tool)
+            wheels += [self._base_wheel(interpreter, stage) for interpreter in interpreters]
+        return wheels
+
+    def count(self, classifiers: list[str], interpreters: list[Interpreter]) -> int:
+        """Return how many steps `build` will show."""
+        base = self.matrix.project.base
+        return len(set(classifiers) - {base}) + (1 + len(interpreters) if base in classifiers else 0)
+
+    def _classifier_wheel(self, name: str, tool: Interpreter, out: Path) -> Path:
+        label = self.matrix.row(name).label
+        with self.progress.step(f"kernels for {name}") as step:
+            wheel, reused = self._wheel(
+                f"{self.matrix.project.package}_{label}", self.root, tool, out, settings={"classifier": name}
+            )
+            step.note = "unchanged" if reused else wheel.name
+        return wheel
+
+    def _stage_base(self, tool: Interpreter) -> Path:
+        """Compile the base classifier's library and lay it where base wheels take it from."""
+        base = self.matrix.base
+        wheel = self._classifier_wheel(base.name, tool, self.work / "base")
+        stage = self.work / "stage"
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                package, _, file = name.partition("/")
+                if package == f"{self.matrix.project.package}_{base.label}" and not file.endswith(".py"):
+                    write_atomically(stage / base.name / file, archive.read(name))
+                    (stage / base.name / file).chmod(0o755 if file != "MANIFEST" else 0o644)
+        return stage
+
+    def _base_wheel(self, interpreter: Interpreter, stage: Path) -> Path:
+        with self.progress.step(f"base wheel for {interpreter.tag}") as step:
+            manifest = (stage / self.matrix.base.name / "MANIFEST").read_bytes()
+            wheel, reused = self._wheel(
+                f"base-{interpreter.tag}",
+                self.root,
+                interpreter,
+                self.out,
+                settings={"cmake.define.VARIANTKIT_PREBUILT_DIR": str(stage)},
+                inputs=manifest,
+            )
+            step.note = "unchanged" if reused else wheel.name
+        return wheel
+
+    def pure_wheel(self, project: Path, tool: Interpreter) -> Path:
+        """Build the wheel of another, pure Python project of the same tree."""
+        with self.progress.step(f"wheel of {project.name}") as step:
+            wheel, reused = self._wheel(f"pure-{project.name}", project.resolve(), tool, self.out, settings=None)
+            step.note = "unchanged" if reused else wheel.name
+        return wheel
+
+    def _wheel(
+        self,
+        key: str,
+        project: Path,
+        interpreter: Interpreter,
+        out: Path,
+        *,
+        settings: dict[str, str] | None,
+        inputs: bytes = b"",
+    ) -> tuple[Path, bool]:
+        """Build one wheel unless the one of the same inputs is there; return it and whether it was."""
+        pyproject = read_pyproject(project)
+        environment = BuildEnvironment(
+            self.work / "envs" / interpreter.tag, interpreter.executable, pyproject["build-system"]["requires"]
+        )
+        digest = self._digest(project, pyproject, interpreter, inputs + repr(settings).encode())
+        stamp = self.work / "stamps" / f"{key}.json"
+        if (wheel := _reusable(stamp, digest, out)) is not None:
+            return wheel, True
+
+        environment.ensure()
+        options = self._options(key, settings) if settings is not None else {}
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as temporary:
+            command = [environment.python, "-m", "build", "--wheel", "--no-isolation", "--outdir", temporary, project]
+            command += [f"-C{name}={value}" for name, value in options.items()]
+            run_logged(command, self.work / "logs" / f"{key}.log", env=self._environ())
+            (built,) = Path(temporary).glob("*.whl")
+            wheel = out / built.name
+            built.replace(wheel)
+        record = {"digest": digest, "wheel": wheel.name, "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
+        write_atomically(stamp, json.dumps(record, indent=2) + "\n")
+        return wheel, False
+
+    def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
+        options = {**settings, "build-dir": str(self.work / "cmake" / key)}
+        if self.warnings_are_errors:
+            options["cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR"] = "ON"
+        if ccache := shutil.which("ccache"):
+            options["cmake.define.CMAKE_CXX_COMPILER_LAUNCHER"] = ccache
+        return options
+
+    def _environ(self) -> dict[str, str]:
+        """Return the environment of a build: time stamps in wheels are those of the last commit."""
+        environ = dict(os.environ)
+        if "SOURCE_DATE_EPOCH" not in environ:
+            git = subprocess.run(
+                ["git", "-C", self.root, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
+            )
+            # 1980-01-01, the first time a zip file can say.
+            environ["SOURCE_DATE_EPOCH"] = git.stdout.strip() or "315532800"
+        return environ
+
+    def _digest(self, project: Path, pyproject: dict[str, Any], interpreter: Interpreter, more: bytes) -> str:
+        """Hash all that a wheel is made from."""
+        settings = pyproject.get("tool", {}).get("scikit-build", {})
+        sources = [project / "pyproject.toml"]
+        if project == self.root:
+            sources += [project / name for name in ("classifiers.toml", "README.md", "LICENSE")]
+            sources += [project / settings.get("cmake", {}).get("source-dir", ".")]
+            sources += [project / package for package in settings.get("wheel", {}).get("packages", [])]
+            sources += [Path(__file__).parent / name for name in _OWN_INPUTS]
+        else:
+            sources.append(project)
+        digest = hashlib.sha256(more)
+        digest.update(f"{interpreter.executable}{interpreter.version}{self.warnings_are_errors}".encode())
+        digest.update(
+            "".join(os.environ.get(name, "") + "\0" for name in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")).encode()
+        )
+        for path in _files(sources, self.work):
+            digest.update(f"{path}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def _files(sources: list[Path], work: Path) -> list[Path]:
+    """Return the files in `sources`, without caches, hidden directories and what is built from them."""
+    files = set()
+    for source in sources:
+        if source.is_file():
+            files.add(source)
+            continue
+        for directory, names, members in os.walk(source):
+            here = Path(directory)
+            names[:] = [
+                name
+                for name in names
+                if not name.startswith(".") and name not in {"__pycache__", "dist"} and here / name != work
+            ]
+            files |= {here / member for member in members if not member.startswith(".")}
+    return sorted(files)
+
+
+def _reusable(stamp: Path, digest: str, out: Path) -> Path | None:
+    try:
+        record = json.loads(stamp.read_text(encoding="utf-8"))
+        wheel = out / str(record["wheel"])
+        same = record["digest"] == digest and record["sha256"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return wheel if same else None

@@ -1,0 +1,58 @@
+"""The command `variantkit`: one module per subcommand, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import VariantkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main", "run"]
+
+_COMMANDS = {
+    "detect": "report what this machine can run and which classifier to install",
+    "matrix": "check classifiers.toml and write what is generated from it",
+    "build": "build the wheels of a project",
+    "index": "write a static package index from wheels",
+}
+
+# A wrong input is the caller's mistake, as wrong arguments are (argparse's 2).
+_FAILED = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help"}:
+        print("usage: variantkit COMMAND [ARGUMENTS]\n\nBuild one native tree into classifier-tagged wheels, and load the best one.\n")
+        for name, text in _COMMANDS.items():
+            print(f"  {name:<8} {text}")
+        print("\n`variantkit COMMAND --help` tells more.")
+        return 0 if words else _FAILED
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print("variantkit", version("variantkit"))
+        return 0
+    if words[0] not in _COMMANDS:
+        print(f"variantkit: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
+        return _FAILED
+    module = importlib.import_module(f".{words[0]}", __name__)
+    return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))
+
+
+def run(command: Callable[[], int]) -> int:
+    """Call `command`; turn this package's errors and an interrupt into a line on stderr and an exit status."""
+    try:
+        return command()
+    except VariantkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the next run goes on from there", file=sys.stderr)
+        return _INTERRUPTED

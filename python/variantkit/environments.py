@@ -1,0 +1,99 @@
+"""Private environments to build in, and commands whose output goes to a log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import BuildError
+from .files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["BuildEnvironment", "run_logged"]
+
+# What every build needs beside the project's own `build-system.requires`.
+_ALWAYS = (
+    "build>=1.2",
+    "cmake>=3.26",
+    "ninja>=1.11",
+    "jsonschema>=4.20",
+    "tomli-w>=1.1",
+    "tomli>=2; python_version < '3.11'",
+)
+
+_TAIL = 25
+
+
+class BuildEnvironment:
+    """A virtual environment with a project's build requirements, made once and used again."""
+
+    def __init__(self, directory: Path, interpreter: Path, requires: Sequence[str]) -> None:
+        self.directory = directory
+        self.interpreter = interpreter
+        self.requires = sorted({*requires, *_ALWAYS})
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    def ensure(self) -> None:
+        """Make the environment, or add to it what is missing; raise `BuildError` when that fails."""
+        stamp = self.directory / "requires.txt"
+        installed: set[str] = set()
+        with contextlib.suppress(FileNotFoundError):
+            installed = set(stamp.read_text(encoding="utf-8").splitlines())
+        if installed.issuperset(self.requires):
+            return
+        log = self.directory.parent / f"{self.directory.name}.log"
+        uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+        if not self.python.exists():
+            make = [uv, "venv", "--quiet", "--python", self.interpreter] if uv else [self.interpreter, "-m", "venv"]
+            run_logged([*make, self.directory], log)
+        install = [uv, "pip", "install", "--python", self.python] if uv else [self.python, "-m", "pip", "install"]
+        run_logged([*install, *self.requires], log)
+        write_atomically(stamp, "\n".join(sorted(installed | set(self.requires))) + "\n")
+
+
+def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | None = None) -> None:
+    """Run `command` with its output in `log`; raise `BuildError` with the last lines when it fails.
+
+    The command gets a process group of its own, and an interrupt ends all of it before it is passed on.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    words = [str(word) for word in command]
+    with log.open("w", encoding="utf-8") as file:
+        print("$", *words, file=file, flush=True)
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=env, start_new_session=True
+            )
+        except OSError as error:
+            msg = f"{words[0]} cannot be started: {error.strerror}. Install it, or name another one."
+            raise BuildError(msg) from error
+        try:
+            status = process.wait()
+        except BaseException:
+            _end(process)
+            raise
+    if status:
+        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:])
+        msg = f"{Path(words[0]).name} failed with status {status}:\n{tail}\nThe whole output is in {log}"
+        raise BuildError(msg)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    process.wait()

@@ -1,0 +1,223 @@
+"""Everything that is written from classifiers.toml: CMake flags and presets, catalogue, extras, documentation.
+
+The files are committed, so that a checkout can be built and read without this package; `drift` says which of them no
+longer say what the matrix says, and a project's tests call it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import environment
+from .errors import MatrixError
+from .files import write_atomically
+from .matrix import read_matrix, read_pyproject
+
+if TYPE_CHECKING:
+    from .matrix import Matrix, Row
+
+__all__ = ["drift", "extras", "render", "write"]
+
+_COMMAND = "python -m variantkit matrix --write"
+_BEGIN = "# begin generated: extras"
+_END = "# end generated: extras"
+
+# How CMake calls the compilers (CMAKE_CXX_COMPILER_ID, upper case).
+_CMAKE_COMPILERS = {"gcc": "GNU", "clang": "CLANG", "msvc": "MSVC"}
+
+_MARKERS = {
+    "linux": "sys_platform == 'linux'",
+    "macos": "sys_platform == 'darwin'",
+    "windows": "sys_platform == 'win32'",
+}
+_MACHINES = {("windows", "x86_64"): "AMD64", ("windows", "arm64"): "ARM64"}
+
+
+def render(root: Path) -> dict[Path, str]:
+    """Return the text of every generated file of the project in `root`, by path.
+
+    Raises `MatrixError` when classifiers.toml or pyproject.toml is wrong.
+    """
+    matrix = read_matrix(root)
+    version = read_pyproject(root)["project"]["version"]
+    wanted = matrix.generate
+    files: dict[Path, str] = {}
+    if wanted.cmake:
+        files[root / wanted.cmake] = _cmake(matrix, version)
+    if wanted.presets:
+        files[root / wanted.presets] = _presets(matrix)
+    if wanted.catalogue:
+        files[root / wanted.catalogue] = _catalogue(matrix, version)
+    if wanted.extras:
+        files[root / wanted.extras] = _with_extras(root / wanted.extras, extras(matrix, version))
+    if wanted.table:
+        files[root / wanted.table] = _table(matrix)
+    if wanted.environment:
+        files[root / wanted.environment] = environment.markdown(matrix.project.environment)
+    return files
+
+
+def write(root: Path) -> list[Path]:
+    """Write the generated files that are missing or have drifted; return them."""
+    return [path for path, text in render(root).items() if write_atomically(path, text)]
+
+
+def drift(root: Path) -> list[Path]:
+    """Return the generated files that do not say what the matrix says."""
+    return [
+        path for path, text in render(root).items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def extras(matrix: Matrix, version: str) -> dict[str, list[str]]:
+    """Return the optional dependencies of the base distribution: one per classifier wheel, and `all`.
+
+    The pins are equal to `version`, and each requirement holds only where the classifier is published, so that an extra
+    asks for nothing on other platforms instead of failing there.
+    """
+    rows = [row for row in matrix.rows if row.name != matrix.project.base]
+    table = {row.name: [f"{matrix.project.distribution}-{row.name}=={version}; {_marker(row)}"] for row in rows}
+    table["all"] = [requirement for row in rows if row.device == "cpu" for requirement in table[row.name]]
+    return table
+
+
+def _marker(row: Row) -> str:
+    parts = []
+    for platform in row.platforms:
+        system, machine = platform.split("-", 1)
+        parts.append(f"{_MARKERS[system]} and platform_machine == '{_MACHINES.get((system, machine), machine)}'")
+    return parts[0] if len(parts) == 1 else " or ".join(f"({part})" for part in parts)
+
+
+def _with_extras(path: Path, table: dict[str, list[str]]) -> str:
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        msg = f'{path.name} has no "{_BEGIN}" and "{_END}" comments. Add these two lines where the extras should stand.'
+        raise MatrixError(msg)
+    lines = [f"{_BEGIN} ({_COMMAND})", "[project.optional-dependencies]"]
+    for name, requirements in table.items():
+        if len(requirements) == 1:
+            lines.append(f'{name} = ["{requirements[0]}"]')
+        else:
+            lines += [f"{name} = [", *(f'    "{requirement}",' for requirement in requirements), "]"]
+    return before + "\n".join(lines) + "\n" + end + after
+
+
+def _cmake(matrix: Matrix, version: str) -> str:
+    project = matrix.project
+    lines = [
+        f"# Generated from classifiers.toml by `{_COMMAND}`; do not edit.",
+        f'set(VARIANTKIT_DISTRIBUTION "{project.distribution}")',
+        f'set(VARIANTKIT_PACKAGE "{project.package}")',
+        f'set(VARIANTKIT_VERSION "{version}")',
+        f'set(VARIANTKIT_BASE "{project.base}")',
+        f"set(VARIANTKIT_CLASSIFIERS {' '.join(row.name for row in matrix.rows)})",
+    ]
+    for row in matrix.rows:
+        lines += ["", f"# {row.name}: {row.summary}", f'set(VARIANTKIT_{row.name}_LABEL "{row.label}")']
+        for kind, flags in (("COMPILE", row.compile_flags), ("LINK", row.link_flags)):
+            for compiler, words in flags.items():
+                name = f"VARIANTKIT_{row.name}_{kind}_FLAGS_{_CMAKE_COMPILERS[compiler]}"
+                lines.append(f"set({' '.join([name, *words])})" if words else f'set({name} "")')
+    return "\n".join(lines) + "\n"
+
+
+def _presets(matrix: Matrix) -> str:
+    presets = [
+        {
+            "name": row.name,
+            "displayName": f"{row.name}: {row.summary}",
+            "generator": "Ninja",
+            "binaryDir": "${sourceDir}/../build/presets/${presetName}",
+            "cacheVariables": {
+                "CMAKE_BUILD_TYPE": "Release",
+                "CMAKE_COMPILE_WARNING_AS_ERROR": "ON",
+                "CMAKE_EXPORT_COMPILE_COMMANDS": "ON",
+                "VARIANTKIT_WHEEL": row.name,
+            },
+        }
+        for row in matrix.rows
+    ]
+    document = {
+        "version": 6,
+        "vendor": {"variantkit": {"generated": f"from classifiers.toml by `{_COMMAND}`; do not edit"}},
+        "configurePresets": presets,
+        "buildPresets": [{"name": row.name, "configurePreset": row.name} for row in matrix.rows],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _catalogue(matrix: Matrix, version: str) -> str:
+    project = matrix.project
+    lines = [
+        f'"""The classifiers of {project.distribution} {version}: what the loader can choose from.',
+        "",
+        f"Generated from classifiers.toml by `{_COMMAND}`; do not edit.",
+        '"""',
+        "",
+        "from variantkit.catalogue import Catalogue, Classifier",
+        "",
+        '__all__ = ["CATALOGUE"]',
+        "",
+        "CATALOGUE = Catalogue(",
+        f'    distribution="{project.distribution}",',
+        f'    package="{project.package}",',
+        f'    version="{version}",',
+        f'    base="{project.base}",',
+        f'    prefix="{project.environment}",',
+        f'    cpuid="{project.cpuid}",',
+        "    classifiers=(",
+    ]
+    for row in matrix.rows:
+        platforms = "".join(f'"{platform}", ' for platform in row.platforms).rstrip(" ")
+        lines += [
+            "        Classifier(",
+            f'            name="{row.name}",',
+            f"            summary={json.dumps(row.summary)},",
+            f"            rank={row.rank},",
+            f'            device="{row.device}",',
+            f"            platforms=({platforms if len(row.platforms) == 1 else platforms.rstrip(',')}),",
+            f'            level="{row.level}",',
+            "            features=frozenset(",
+            "                {",
+            *(f'                    "{feature}",' for feature in sorted(row.features)),
+            "                }",
+            "            ),",
+            "        ),",
+        ]
+    return "\n".join([*lines, "    ),", ")"]) + "\n"
+
+
+def _table(matrix: Matrix) -> str:
+    project = matrix.project
+    lines = [
+        f"<!-- Generated from classifiers.toml by `{_COMMAND}`; do not edit. -->",
+        f"# Classifiers of {project.distribution}",
+        "",
+        "Each classifier is one build of the same kernels. The loader takes the highest rank that is installed and that the",
+        f"machine can run. `{project.base}` is in the base wheel and is always there.",
+        "",
+        "| classifier | rank | for | level | platforms | install |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in matrix.rows:
+        target = project.distribution if row.name == project.base else f'"{project.distribution}[{row.name}]"'
+        lines.append(
+            f"| `{row.name}` | {row.rank} | {row.summary} | {row.level} | {', '.join(row.platforms)} "
+            f"| `python -m pip install {target}` |"
+        )
+    lines += ["", "What each needs of the CPU, beyond the one before it, in the names of `/proc/cpuinfo`:", ""]
+    before: set[str] = set()
+    for row in matrix.rows:
+        lines.append(f"* `{row.name}`: {' '.join(f'`{feature}`' for feature in row.features if feature not in before)}")
+        before |= set(row.features)
+    lines += ["", "Compiler flags:", "", "| classifier | compiler | compile | link |", "| --- | --- | --- | --- |"]
+    for row in matrix.rows:
+        for compiler, flags in row.compile_flags.items():
+            link = " ".join(row.link_flags[compiler])
+            lines.append(f"| `{row.name}` | {compiler} | `{' '.join(flags)}` | {f'`{link}`' if link else ''} |")
+    return "\n".join(lines) + "\n"

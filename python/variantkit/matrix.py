@@ -1,0 +1,301 @@
+"""The matrix: `classifiers.toml` as frozen dataclasses, checked before anything is built from it.
+
+The committed JSON schema (`classifiers.schema.json`) is generated from these dataclasses by `variantkit.schema`; it is
+what editors use, and what `read_matrix` checks the file against. What a schema cannot say is checked here: features that
+a level or another feature implies, labels that fall together, the base row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from . import features as _features
+from .errors import MatrixError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["COMPILERS", "DEVICES", "PLATFORMS", "Generate", "Matrix", "Project", "Row", "read_matrix", "read_pyproject"]
+
+COMPILERS = ("gcc", "clang", "msvc")
+DEVICES = ("cpu", "cuda")
+PLATFORMS = (
+    "linux-x86_64",
+    "linux-aarch64",
+    "macos-x86_64",
+    "macos-arm64",
+    "windows-x86_64",
+    "windows-arm64",
+)
+
+
+def _key(doc: str, **schema: Any) -> Any:
+    """Declare a required key: its description and what else the JSON schema says of it."""
+    return dataclasses.field(metadata={"doc": doc, "schema": schema})
+
+
+def _optional(default: Any, doc: str, **schema: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"doc": doc, "schema": schema})
+
+
+_NAME = {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Project:
+    """The project that the matrix belongs to."""
+
+    distribution: str = _key(
+        "What `pip install` asks for; classifier wheels are called <distribution>-<classifier>.", **_NAME
+    )
+    package: str = _key(
+        "The import package; classifier wheels use <package>_<label>.", pattern="^[A-Za-z_][A-Za-z0-9_]*$"
+    )
+    base: str = _key("The classifier whose library lies in the base wheel.", **_NAME)
+    environment: str = _key("Prefix of the environment variables.", pattern="^[A-Z][A-Z0-9_]*$")
+    cpuid: str = _optional(
+        "", 'The compiled CPUID reading, as "module:function".', pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Where generated files go, relative to classifiers.toml; what is left out is not written."""
+
+    cmake: str = _optional("", "CMake variables: the flags of each classifier.")
+    presets: str = _optional("", "CMakePresets.json with one preset per classifier.")
+    catalogue: str = _optional("", "The Python module that the loader carries.")
+    extras: str = _optional(
+        "", "The pyproject.toml whose optional dependencies are written between two marker comments."
+    )
+    table: str = _optional("", "A Markdown page with the table of classifiers.")
+    environment: str = _optional("", "A Markdown page with the environment variables.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One classifier."""
+
+    name: str = _key('The classifier, "avx2".', **_NAME)
+    summary: str = _key("Which machines it is for, in a few words.", minLength=1)
+    device: str = _key("The kind of device that its kernels run on.", enum=DEVICES)
+    rank: int = _key("Higher is better; a loader takes the highest it can run.", minimum=0)
+    platforms: tuple[str, ...] = _key("Where it is published.", items_enum=PLATFORMS, minItems=1, uniqueItems=True)
+    level: str = _key("The x86-64 psABI level that the compiler flags ask for.", enum=tuple(sorted(_features.LEVELS)))
+    features: tuple[str, ...] = _key(
+        "Every CPU feature it needs, in the spelling of /proc/cpuinfo; complete, with all that others imply.",
+        items_enum=tuple(sorted(_features.KNOWN)),
+        uniqueItems=True,
+    )
+    compile_flags: dict[str, tuple[str, ...]] = _key("Compiler flags, by compiler.", keys_enum=COMPILERS)
+    link_flags: dict[str, tuple[str, ...]] = _key("Linker flags, by compiler.", keys_enum=COMPILERS)
+    helpers: tuple[str, ...] = _key("Helper libraries that are compiled in.", uniqueItems=True)
+    requires: tuple[str, ...] = _key("Requirements of its wheel, beyond the base distribution.", uniqueItems=True)
+    size_budget_kib: int = _key("The largest its wheel may be, in KiB.", minimum=1)
+    variant: dict[str, dict[str, tuple[str, ...]]] = _key("PEP 825 properties: {namespace: {feature: [values]}}.")
+
+    @property
+    def label(self) -> str:
+        """The name as PEP 825 and Python packages can write it: `-` turned into `_`."""
+        return self.name.replace("-", "_")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """A whole classifiers.toml."""
+
+    schema: int = _key("Version of this format.", const=1)
+    project: Project = _key("The project that the matrix belongs to.")
+    generate: Generate = _optional(Generate(), "Where generated files go.")
+    classifier: tuple[Row, ...] = _key("The classifiers.", minItems=1)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The classifiers, lowest rank first."""
+        return tuple(sorted(self.classifier, key=lambda row: row.rank))
+
+    @property
+    def base(self) -> Row:
+        """The classifier in the base wheel."""
+        return self.row(self.project.base)
+
+    def row(self, name: str) -> Row:
+        """Return the classifier `name`; raise `MatrixError` with the known names when there is none."""
+        for row in self.classifier:
+            if row.name == name:
+                return row
+        known = ", ".join(row.name for row in self.rows)
+        msg = f'There is no classifier "{name}" in classifiers.toml. Choose one of: {known}.'
+        raise MatrixError(msg)
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read and check `path`, or the classifiers.toml in the directory `path`.
+
+    Raises `MatrixError`, whose message lists every mistake with its row, its key and what is allowed there.
+    """
+    path = path / "classifiers.toml" if path.is_dir() else path
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}. Run this in a project that has a classifiers.toml, or name it."
+        raise MatrixError(msg) from error
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        msg = f"{path} is not TOML: {error}. Mend it there."
+        raise MatrixError(msg) from error
+    mistakes = _schema_mistakes(document)
+    if not mistakes:
+        matrix = _construct(Matrix, document)
+        mistakes = _contradictions(matrix)
+    if mistakes:
+        msg = f"{path.name} has {_count(len(mistakes), 'mistake')}:\n" + "\n".join(f"  - {line}" for line in mistakes)
+        raise MatrixError(msg)
+    return matrix
+
+
+def read_pyproject(root: Path) -> dict[str, Any]:
+    """Return the pyproject.toml in `root` as a dictionary; raise `MatrixError` when it cannot be read."""
+    try:
+        with (root / "pyproject.toml").open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError) as error:
+        msg = f"{root / 'pyproject.toml'} cannot be read: {error}. A project needs one beside its classifiers.toml."
+        raise MatrixError(msg) from error
+
+
+@functools.cache
+def _validator() -> Any:
+    import jsonschema
+
+    schema = json.loads((resources.files(__package__) / "classifiers.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _schema_mistakes(document: dict[str, Any]) -> list[str]:
+    from jsonschema.exceptions import relevance
+
+    errors = sorted(
+        _validator().iter_errors(document), key=lambda error: (list(map(str, error.absolute_path)), relevance(error))
+    )
+    return [line for error in errors for line in _explain(document, error)]
+
+
+def _explain(document: dict[str, Any], error: Any) -> list[str]:
+    """Turn a jsonschema error into sentences that name the row, the key and what is allowed."""
+    path = list(error.absolute_path)
+    known = error.schema.get("properties", {})
+    if error.validator == "additionalProperties":
+        allowed = ", ".join(sorted(known) or error.schema.get("x-keys", []))
+        unknown = sorted(set(error.instance) - set(known))
+        return [f"{_place(document, [*path, key])}: unknown key; allowed are: {allowed}." for key in unknown]
+    if error.validator == "propertyNames":
+        return [
+            f"{_place(document, path)}: {error.instance!r} is not known there; allowed are: {', '.join(error.validator_value['enum'])}."
+        ]
+    if error.validator == "required":
+        missing = sorted(set(error.validator_value) - set(error.instance))
+        # One error is reported per missing key; each names its own.
+        return [f"{_place(document, [*path, key])}: missing. Add it." for key in missing if f"'{key}'" in error.message]
+    where = _place(document, path)
+    value = json.dumps(error.instance)
+    match error.validator:
+        case "enum":
+            near = difflib.get_close_matches(str(error.instance), error.validator_value, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            return [f"{where}: {value} is not known{hint}; allowed are: {', '.join(map(str, error.validator_value))}."]
+        case "const":
+            return [f"{where}: {value} is not known; this version reads {error.validator_value}."]
+        case "type":
+            return [f"{where}: {value} should be of type {error.validator_value}."]
+        case "pattern":
+            return [f"{where}: {value} does not match {error.validator_value}."]
+    return [f"{where}: {error.message}."]
+
+
+def _place(document: dict[str, Any], path: list[Any]) -> str:
+    """Name a place in the file as its author knows it: by row and key."""
+    if len(path) > 1 and path[0] == "classifier" and isinstance(path[1], int):
+        row = document["classifier"][path[1]]
+        name = row.get("name") if isinstance(row, dict) else None
+        row_text = f'row "{name}"' if isinstance(name, str) else f"row number {path[1] + 1}"
+        keys = [str(part) for part in path[2:] if not isinstance(part, int)]
+        return f'{row_text}, key "{".".join(keys)}"' if keys else row_text
+    if not path:
+        return "the file"
+    keys = [str(part) for part in path if not isinstance(part, int)]
+    return f'[{keys[0]}], key "{".".join(keys[1:])}"' if len(keys) > 1 else f'key "{keys[0]}"'
+
+
+def _construct(kind: Any, table: Any) -> Any:
+    """Build the dataclass `kind` from a table that the schema has accepted."""
+    hints = _hints(kind)
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name == "classifier":
+            values[name] = tuple(_construct(Row, row) for row in value)
+        elif dataclasses.is_dataclass(hints[name]):
+            values[name] = _construct(hints[name], value)
+        else:
+            values[name] = _frozen(value)
+    return kind(**values)
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    import typing
+
+    return typing.get_type_hints(kind)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value
+
+
+def _contradictions(matrix: Matrix) -> list[str]:
+    """Return what is wrong with a matrix although each key for itself is right."""
+    mistakes = []
+    seen: dict[str, str] = {}
+    ranks: dict[tuple[str, int], str] = {}
+    for row in matrix.classifier:
+        where = f'row "{row.name}", key'
+        if row.label in seen:
+            mistakes.append(
+                f'{where} "name": its label "{row.label}" is also that of "{seen[row.label]}"; labels must differ.'
+            )
+        seen.setdefault(row.label, row.name)
+        if (other := ranks.setdefault((row.device, row.rank), row.name)) != row.name:
+            mistakes.append(f'{where} "rank": {row.rank} is also that of "{other}"; ranks of one device must differ.')
+        given = set(row.features)
+        for feature in row.features:
+            for implied in sorted(set(_features.IMPLIES.get(feature, ())) - given):
+                mistakes.append(f'{where} "features": "{feature}" implies "{implied}", which is missing. Add it.')
+        for feature in sorted(_features.LEVELS[row.level] - given):
+            mistakes.append(f'{where} "features": the level {row.level} has "{feature}", which is missing. Add it.')
+        for compiler in sorted(row.compile_flags.keys() ^ row.link_flags.keys()):
+            mistakes.append(f'{where} "compile-flags" and "link-flags": only one of them has {compiler}; give both.')
+    if matrix.project.base not in {row.name for row in matrix.classifier}:
+        known = ", ".join(row.name for row in matrix.rows)
+        mistakes.append(f'[project], key "base": there is no row "{matrix.project.base}"; allowed are: {known}.')
+    elif matrix.base.rank != min(row.rank for row in matrix.classifier):
+        mistakes.append(
+            f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
+        )
+    return list(dict.fromkeys(mistakes))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,12 @@
+"""`python -m tools.build`: build variantkit's wheel, the classifier wheels and the base wheels into dist/."""
+
+from __future__ import annotations
+
+import sys
+
+from . import ROOT
+
+if __name__ == "__main__":
+    from variantkit.cli import build, run
+
+    sys.exit(run(lambda: build.main(sys.argv[1:], prog="python -m tools.build", root=ROOT, also=[ROOT / "python"])))
