@@ -44,14 +44,18 @@ def main(arguments: list[str]) -> int:
     from variantkit.progress import Progress
 
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description=(__doc__ or "").partition("\n\n")[2])
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "demo", help="where the environment goes (%(default)s)")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "demo", help="where the environment goes (%(default)s)"
+    )
     work = parser.parse_args(arguments).work.resolve()
 
     started = time.perf_counter()
     matrix = read_matrix(ROOT)
     names = [row.name for row in matrix.rows]
     # One interpreter is enough to show it: the one this runs on, which the fresh environment gets too.
-    here = [each for each in choose_interpreters(ROOT) if Path(each.executable) == Path(sys.executable)] or choose_interpreters(ROOT)[:1]
+    here = [
+        each for each in choose_interpreters(ROOT) if Path(each.executable) == Path(sys.executable)
+    ] or choose_interpreters(ROOT)[:1]
     progress = Progress(0)
     builder = Builder(root=ROOT, out=ROOT / "build" / "dist", progress=progress)
     progress.total = builder.count(names, here) + 5
@@ -66,7 +70,9 @@ def main(arguments: list[str]) -> int:
     log = ROOT / "build" / "logs"
     with progress.step("fresh environment, with NumPy from PyPI"):
         venv.EnvBuilder(clear=True, symlinks=True, with_pip=True).create(environment)
-        run_logged([python, "-m", "pip", "install", "numpy", "py-cpuinfo", "tomli"], log / "demo-numpy.log", env=environ)
+        run_logged(
+            [python, "-m", "pip", "install", "numpy", "py-cpuinfo", "tomli"], log / "demo-numpy.log", env=environ
+        )
     index = ["--index-url", simple.as_uri(), "--no-cache-dir"]
     distribution = matrix.project.distribution
     with progress.step(f"pip install {distribution}"):
@@ -92,7 +98,9 @@ def main(arguments: list[str]) -> int:
 
 def _fresh(environment: Path) -> dict[str, str]:
     """Return an environment in which nothing of this checkout and no setting of ours is seen."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "NDKERNELS_", "VIRTUAL_ENV"))}
+    environ = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "NDKERNELS_", "VIRTUAL_ENV"))
+    }
     environ["VIRTUAL_ENV"] = str(environment)
     environ["PATH"] = os.pathsep.join([str(environment / "bin"), environ.get("PATH", "")])
     return environ
@@ -100,7 +108,7 @@ def _fresh(environment: Path) -> dict[str, str]:
 
 def _report(python: Path, environ: dict[str, str], work: Path) -> dict[str, Any]:
     """Show `variantkit detect` of the fresh environment and return it."""
-    command = [python, "-m", "variantkit", "detect", "ndkernels"]
+    command = [str(python), "-m", "variantkit", "detect", "ndkernels"]
     print("$ python -m variantkit detect ndkernels", flush=True)
     # 10 says that a better classifier could be installed, which is what is shown here.
     shown = subprocess.run(command, cwd=work, env=environ, check=False)
@@ -124,9 +132,11 @@ def _time(python: Path, environ: dict[str, str], work: Path, names: list[str]) -
     print("\nmatmul of two 1024 x 1024 float32 matrices on one thread:\n")
     best = {name: min(runs, key=lambda run: run["seconds"]) for name, runs in results.items()}
     slowest = best[names[0]]["seconds"]
-    for name, run in best.items():
-        ratio = slowest / run["seconds"]
-        print(f"  {name:<10} {1e3 * run['seconds']:7.1f} ms  {run['gflops']:6.1f} GFLOP/s  {ratio:4.1f}x  (largest error {run['error']:.1e})")
+    for name, result in best.items():
+        print(
+            f"  {name:<10} {1e3 * result['seconds']:7.1f} ms  {result['gflops']:6.1f} GFLOP/s"
+            f"  {slowest / result['seconds']:4.1f}x  (largest error {result['error']:.1e})"
+        )
 
 
 if __name__ == "__main__":

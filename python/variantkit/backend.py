@@ -84,7 +84,7 @@ def _project(config_settings: Settings | None) -> Iterator[dict[str, Any]]:
     settings = dict(config_settings or {})
     classifier = settings.pop("classifier", "")
     if not isinstance(classifier, str):
-        from .errors import MatrixError
+        from variantkit.errors import MatrixError
 
         msg = f"-C classifier was given {len(classifier)} times; a wheel has one classifier. Build them one by one."
         raise MatrixError(msg)
@@ -93,7 +93,7 @@ def _project(config_settings: Settings | None) -> Iterator[dict[str, Any]]:
         return
 
     # The build dependencies are only complete when a frontend has asked for them, so this is imported late.
-    from .classifier_project import write_classifier_project
+    from variantkit.classifier_project import write_classifier_project
 
     before = Path.cwd()
     project = write_classifier_project(before, classifier)

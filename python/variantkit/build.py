@@ -20,17 +20,17 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .environments import BuildEnvironment, run_logged
-from .errors import BuildError
-from .files import write_atomically
-from .interpreters import Interpreter, find_interpreters
-from .matrix import read_matrix, read_pyproject
+from variantkit.environments import BuildEnvironment, run_logged
+from variantkit.errors import BuildError
+from variantkit.files import write_atomically
+from variantkit.interpreters import Interpreter, find_interpreters
+from variantkit.matrix import read_matrix, read_pyproject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .matrix import Matrix
-    from .progress import Progress
+    from variantkit.matrix import Matrix
+    from variantkit.progress import Progress
 
 __all__ = ["Builder", "choose_interpreters"]
 
@@ -93,10 +93,7 @@ class Builder:
         """
         base = self.matrix.project.base
         tool = interpreters[0]
-        wheels = []
-        for name in classifiers:
-            if name != base:
-                wheels.append(self._classifier_wheel(name, tool, self.out))
+        wheels = [self._classifier_wheel(name, tool, self.out) for name in classifiers if name != base]
         if base in classifiers:
             stage = self._stage_base(tool)
             wheels += [self._base_wheel(interpreter, stage) for interpreter in interpreters]
@@ -145,8 +142,9 @@ class Builder:
 
     def pure_wheel(self, project: Path, tool: Interpreter) -> Path:
         """Build the wheel of another, pure Python project of the same tree."""
-        with self.progress.step(f"wheel of {project.name}") as step:
-            wheel, reused = self._wheel(f"pure-{project.name}", project.resolve(), tool, self.out, settings=None)
+        name = read_pyproject(project)["project"]["name"]
+        with self.progress.step(f"wheel of {name}") as step:
+            wheel, reused = self._wheel(f"pure-{name}", project.resolve(), tool, self.out, settings=None)
             step.note = "unchanged" if reused else wheel.name
         return wheel
 
@@ -174,7 +172,16 @@ class Builder:
         options = self._options(key, settings) if settings is not None else {}
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as temporary:
-            command = [environment.python, "-m", "build", "--wheel", "--no-isolation", "--outdir", temporary, project]
+            command = [
+                str(environment.python),
+                "-m",
+                "build",
+                "--wheel",
+                "--no-isolation",
+                "--outdir",
+                temporary,
+                str(project),
+            ]
             command += [f"-C{name}={value}" for name, value in options.items()]
             run_logged(command, self.work / "logs" / f"{key}.log", env=self._environ())
             (built,) = Path(temporary).glob("*.whl")

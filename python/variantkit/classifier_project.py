@@ -11,14 +11,14 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from .errors import MatrixError
-from .files import write_atomically
-from .matrix import read_matrix, read_pyproject
+from variantkit.errors import MatrixError
+from variantkit.files import write_atomically
+from variantkit.matrix import read_matrix, read_pyproject
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .matrix import Matrix, Row
+    from variantkit.matrix import Matrix, Row
 
 __all__ = ["write_classifier_project"]
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import BuildError
-from .files import write_atomically
+from variantkit.errors import BuildError
+from variantkit.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +56,15 @@ class BuildEnvironment:
         log = self.directory.parent / f"{self.directory.name}.log"
         uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
         if not self.python.exists():
-            make = [uv, "venv", "--quiet", "--python", self.interpreter] if uv else [self.interpreter, "-m", "venv"]
-            run_logged([*make, self.directory], log)
-        install = [uv, "pip", "install", "--python", self.python] if uv else [self.python, "-m", "pip", "install"]
+            make = (
+                [uv, "venv", "--quiet", "--python", str(self.interpreter)]
+                if uv
+                else [str(self.interpreter), "-m", "venv"]
+            )
+            run_logged([*make, str(self.directory)], log)
+        install = (
+            [uv, "pip", "install", "--python", str(self.python)] if uv else [str(self.python), "-m", "pip", "install"]
+        )
         run_logged([*install, *self.requires], log)
         write_atomically(stamp, "\n".join(sorted(installed | set(self.requires))) + "\n")
 

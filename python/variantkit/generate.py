@@ -7,16 +7,17 @@ longer say what the matrix says, and a project's tests call it.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import environment
-from .errors import MatrixError
-from .files import write_atomically
-from .matrix import read_matrix, read_pyproject
+from variantkit import environment
+from variantkit.errors import MatrixError
+from variantkit.files import write_atomically
+from variantkit.matrix import read_matrix, read_pyproject
 
 if TYPE_CHECKING:
-    from .matrix import Matrix, Row
+    from pathlib import Path
+
+    from variantkit.matrix import Matrix, Row
 
 __all__ = ["drift", "extras", "render", "write"]
 
@@ -55,7 +56,7 @@ def render(root: Path) -> dict[Path, str]:
     if wanted.table:
         files[root / wanted.table] = _table(matrix)
     if wanted.environment:
-        files[root / wanted.environment] = environment.markdown(matrix.project.environment)
+        files[root / wanted.environment] = environment.markdown(matrix.project.environment, matrix.project.distribution)
     return files
 
 

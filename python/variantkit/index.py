@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from .errors import IndexingError
+from variantkit.errors import IndexingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ def write_index(wheels: Iterable[Path], target: Path) -> Path:
         link = tree.with_name(tree.name + ".link")
         link.symlink_to(tree.name)
         previous = target.resolve() if target.is_symlink() else None
-        os.replace(link, target)
+        link.replace(target)
     except BaseException:
         shutil.rmtree(tree, ignore_errors=True)
         raise
@@ -72,9 +72,9 @@ def _write_tree(wheels: list[Path], tree: Path) -> None:
         projects.setdefault(name, []).append(
             f'<a href="{html.escape(wheel.name)}#sha256={digest}"{attribute}>{html.escape(wheel.name)}</a><br>'
         )
-    for name, anchors in projects.items():
-        (tree / "simple" / name / "index.html").write_text(_page(name, anchors), encoding="utf-8")
-    links = [f'<a href="{name}/">{name}</a><br>' for name in sorted(projects)]
+    for project, anchors in projects.items():
+        (tree / "simple" / project / "index.html").write_text(_page(project, anchors), encoding="utf-8")
+    links = [f'<a href="{project}/">{project}</a><br>' for project in sorted(projects)]
     (tree / "simple" / "index.html").write_text(_page("Simple index", links), encoding="utf-8")
 
 

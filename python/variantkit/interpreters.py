@@ -56,8 +56,8 @@ def _candidates() -> list[Path]:
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         if directory:
             paths += sorted(Path(directory).glob("python3.[0-9]*[0-9]"))
-    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    paths += sorted(Path(pyenv).glob("versions/*/bin/python3"))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
+    paths += sorted(pyenv.glob("versions/*/bin/python3"))
     paths += sorted(Path("/opt/python").glob("cp*/bin/python"))
     return list(dict.fromkeys(paths))
 

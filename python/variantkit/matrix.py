@@ -13,11 +13,13 @@ import functools
 import json
 import sys
 from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import features as _features
-from .errors import MatrixError
+from variantkit import features as _features
+from variantkit.errors import MatrixError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -155,7 +157,7 @@ def read_matrix(path: Path) -> Matrix:
         raise MatrixError(msg) from error
     mistakes = _schema_mistakes(document)
     if not mistakes:
-        matrix = _construct(Matrix, document)
+        matrix: Matrix = _construct(Matrix, document)
         mistakes = _contradictions(matrix)
     if mistakes:
         msg = f"{path.name} has {_count(len(mistakes), 'mistake')}:\n" + "\n".join(f"  - {line}" for line in mistakes)
@@ -167,10 +169,11 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     """Return the pyproject.toml in `root` as a dictionary; raise `MatrixError` when it cannot be read."""
     try:
         with (root / "pyproject.toml").open("rb") as file:
-            return tomllib.load(file)
+            table: dict[str, Any] = tomllib.load(file)
     except (OSError, ValueError) as error:
         msg = f"{root / 'pyproject.toml'} cannot be read: {error}. A project needs one beside its classifiers.toml."
         raise MatrixError(msg) from error
+    return table
 
 
 @functools.cache
@@ -280,13 +283,19 @@ def _contradictions(matrix: Matrix) -> list[str]:
         if (other := ranks.setdefault((row.device, row.rank), row.name)) != row.name:
             mistakes.append(f'{where} "rank": {row.rank} is also that of "{other}"; ranks of one device must differ.')
         given = set(row.features)
-        for feature in row.features:
-            for implied in sorted(set(_features.IMPLIES.get(feature, ())) - given):
-                mistakes.append(f'{where} "features": "{feature}" implies "{implied}", which is missing. Add it.')
-        for feature in sorted(_features.LEVELS[row.level] - given):
-            mistakes.append(f'{where} "features": the level {row.level} has "{feature}", which is missing. Add it.')
-        for compiler in sorted(row.compile_flags.keys() ^ row.link_flags.keys()):
-            mistakes.append(f'{where} "compile-flags" and "link-flags": only one of them has {compiler}; give both.')
+        mistakes += [
+            f'{where} "features": "{feature}" implies "{implied}", which is missing. Add it.'
+            for feature in row.features
+            for implied in sorted(set(_features.IMPLIES.get(feature, ())) - given)
+        ]
+        mistakes += [
+            f'{where} "features": the level {row.level} has "{feature}", which is missing. Add it.'
+            for feature in sorted(_features.LEVELS[row.level] - given)
+        ]
+        mistakes += [
+            f'{where} "compile-flags" and "link-flags": only one of them has {compiler}; give both.'
+            for compiler in sorted(row.compile_flags.keys() ^ row.link_flags.keys())
+        ]
     if matrix.project.base not in {row.name for row in matrix.classifier}:
         known = ", ".join(row.name for row in matrix.rows)
         mistakes.append(f'[project], key "base": there is no row "{matrix.project.base}"; allowed are: {known}.')

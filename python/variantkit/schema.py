@@ -10,7 +10,7 @@ import json
 import typing
 from typing import Any
 
-from .matrix import Matrix
+from variantkit.matrix import Matrix
 
 __all__ = ["schema", "schema_text"]
 
@@ -36,10 +36,11 @@ def _table(kind: Any) -> dict[str, Any]:
     required = []
     for field in dataclasses.fields(kind):
         key = field.name.replace("_", "-")
-        properties[key] = {
-            "description": field.metadata["doc"],
-            **_value(hints[field.name], dict(field.metadata["schema"])),
+        # Tuples in the dataclasses, because they are constants; JSON knows lists.
+        extra = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in field.metadata["schema"].items()
         }
+        properties[key] = {"description": field.metadata["doc"], **_value(hints[field.name], extra)}
         if field.default is dataclasses.MISSING:
             required.append(key)
     return {
@@ -62,10 +63,10 @@ def _value(kind: Any, extra: dict[str, Any]) -> dict[str, Any]:
     if origin is tuple:
         items = _value(arguments[0], {})
         if "items_enum" in extra:
-            items["enum"] = list(extra.pop("items_enum"))
+            items["enum"] = extra.pop("items_enum")
         return {"type": "array", "items": items, **extra}
     if origin is dict:
-        names = {"propertyNames": {"enum": list(extra.pop("keys_enum"))}} if "keys_enum" in extra else {}
+        names = {"propertyNames": {"enum": extra.pop("keys_enum")}} if "keys_enum" in extra else {}
         return {"type": "object", **names, "additionalProperties": _value(arguments[1], {}), **extra}
     msg = f"variantkit.schema cannot describe {kind}. Teach it, or use a simpler type in variantkit.matrix."
     raise TypeError(msg)

@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import VariantkitError
+from variantkit.errors import VariantkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help"}:
-        print("usage: variantkit COMMAND [ARGUMENTS]\n\nBuild one native tree into classifier-tagged wheels, and load the best one.\n")
+        print(
+            "usage: variantkit COMMAND [ARGUMENTS]\n\nBuild one native tree into classifier-tagged wheels, and load the best one.\n"
+        )
         for name, text in _COMMANDS.items():
             print(f"  {name:<8} {text}")
         print("\n`variantkit COMMAND --help` tells more.")

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..build import Builder, choose_interpreters
-from ..matrix import read_matrix
-from ..progress import Progress
+from variantkit.build import Builder, choose_interpreters
+from variantkit.matrix import read_matrix
+from variantkit.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,19 @@ __all__ = ["main"]
 def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also: Sequence[Path] = ()) -> int:
     """Build; `also` are pure Python projects of the same tree whose wheels belong to the release."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("--root", type=Path, default=root or Path(), help="the project, with its classifiers.toml (here)")
+    parser.add_argument(
+        "--root", type=Path, default=root or Path(), help="the project, with its classifiers.toml (here)"
+    )
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="where the wheels go (ROOT/dist)")
     parser.add_argument(
-        "--classifiers", metavar="NAME,…", help="which to build; the base's name means the base wheels (all of this platform)"
+        "--classifiers",
+        metavar="NAME,…",
+        help="which to build; the base's name means the base wheels (all of this platform)",
     )
     parser.add_argument(
-        "--python", metavar="ABI,…", help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)"
+        "--python",
+        metavar="ABI,…",
+        help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
     )
     parser.add_argument("--werror", action="store_true", help="compiler warnings are errors")
     options = parser.parse_args(arguments)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..index import write_index
+from variantkit.index import write_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     here = root or Path()
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("wheels", nargs="*", type=Path, help=f"wheels, or directories of wheels ({here / 'dist'})")
-    parser.add_argument("--out", type=Path, default=here / "build" / "index", metavar="DIR", help="where to publish (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=here / "build" / "index", metavar="DIR", help="where to publish (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     wheels: list[Path] = []
     for path in options.wheels or [here / "dist"]:
@@ -27,5 +29,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     if not wheels:
         parser.error("there are no wheels to publish; build them first")
     simple = write_index(wheels, options.out)
-    print(f"{len(wheels)} wheels published. Install from there with\n\n    python -m pip install --index-url {simple.resolve().parent.parent.joinpath(options.out.name, 'simple').as_uri()} NAME")
+    print(
+        f"{len(wheels)} wheels published. Install from there with\n\n    python -m pip install --index-url {simple.resolve().parent.parent.joinpath(options.out.name, 'simple').as_uri()} NAME"
+    )
     return 0

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import generate
-from ..matrix import read_matrix
+from variantkit import generate
+from variantkit.matrix import read_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..matrix import Matrix
+    from variantkit.matrix import Matrix
 
 __all__ = ["main"]
 
@@ -23,7 +23,9 @@ __all__ = ["main"]
 def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> int:
     """Return 0; with --check 1 when a generated file has drifted."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("--root", type=Path, default=root or Path(), help="the project, with its classifiers.toml (here)")
+    parser.add_argument(
+        "--root", type=Path, default=root or Path(), help="the project, with its classifiers.toml (here)"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--write", action="store_true", help="write the generated files that have drifted")
     what.add_argument("--check", action="store_true", help="only say which have drifted; exit status 1 if any has")
@@ -50,8 +52,10 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
 def _text(matrix: Matrix) -> str:
     lines = [f"{matrix.project.distribution}: {len(matrix.rows)} classifiers, base {matrix.project.base}", ""]
     lines.append(f"{'classifier':<16} {'rank':>4}  {'level':<10} {'platforms':<24} for")
-    for row in matrix.rows:
-        lines.append(f"{row.name:<16} {row.rank:>4}  {row.level:<10} {', '.join(row.platforms):<24} {row.summary}")
+    lines += [
+        f"{row.name:<16} {row.rank:>4}  {row.level:<10} {', '.join(row.platforms):<24} {row.summary}"
+        for row in matrix.rows
+    ]
     return "\n".join(lines)
 
 

@@ -1,0 +1,48 @@
+"""What a customer's package knows about its classifiers at run time; generated from the matrix."""
+
+from __future__ import annotations
+
+from variantkit._record import Record
+
+__all__ = ["Catalogue", "Classifier"]
+
+
+class Classifier(Record):
+    """One hardware variant of the customer's library: a row of the matrix, as far as the loader needs it."""
+
+    name: str
+    summary: str
+    rank: int
+    device: str
+    platforms: tuple[str, ...]
+    level: str
+    features: frozenset[str]
+
+    @property
+    def label(self) -> str:
+        """The name as it appears in file and package names."""
+        return self.name.replace("-", "_")
+
+
+class Catalogue(Record):
+    """All classifiers of one distribution; `cpuid` is the compiled CPUID reading as "module:function", or empty."""
+
+    distribution: str
+    package: str
+    version: str
+    base: str
+    prefix: str
+    cpuid: str
+    classifiers: tuple[Classifier, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classifiers, in the order of the matrix."""
+        return tuple(classifier.name for classifier in self.classifiers)
+
+    def get(self, name: str) -> Classifier | None:
+        """Return the classifier of that name, or None."""
+        for classifier in self.classifiers:
+            if classifier.name == name:
+                return classifier
+        return None

@@ -1,0 +1,86 @@
+"""Every error and warning of this package; each message ends with the next thing to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BetterVariantWarning",
+    "BuildError",
+    "ClassifierError",
+    "ClassifierFallbackWarning",
+    "ClassifierNotInstalledError",
+    "ClassifierNotRunnableError",
+    "HostFileError",
+    "IndexingError",
+    "LibraryOpenError",
+    "MatrixError",
+    "NoUsableClassifierError",
+    "PackageNotFoundError",
+    "SettingError",
+    "UnknownClassifierError",
+    "VariantkitError",
+    "VersionMismatchError",
+]
+
+
+class VariantkitError(Exception):
+    """Base of all errors raised here."""
+
+
+class MatrixError(VariantkitError, ValueError):
+    """The matrix of classifiers contradicts itself or has an unknown key or feature."""
+
+
+class BuildError(VariantkitError, RuntimeError):
+    """A wheel could not be built; the message has the end of the log and says where the rest is."""
+
+
+class IndexingError(VariantkitError, ValueError):
+    """A simple repository could not be written from these files."""
+
+
+class PackageNotFoundError(VariantkitError, LookupError):
+    """No package of that name is installed that is loaded through variantkit."""
+
+
+class SettingError(VariantkitError, ValueError):
+    """An environment variable has a value that is not allowed."""
+
+
+class HostFileError(VariantkitError, ValueError):
+    """The file of a recorded machine is damaged."""
+
+
+class LibraryOpenError(VariantkitError, OSError):
+    """A kernel library could not be opened; what an opener raises."""
+
+
+class ClassifierError(VariantkitError, ImportError):
+    """No classifier can be loaded, or not the one that was asked for."""
+
+
+class UnknownClassifierError(ClassifierError):
+    """The classifier asked for is not in the catalogue."""
+
+
+class ClassifierNotInstalledError(ClassifierError):
+    """The classifier asked for would run here, but is not installed."""
+
+
+class ClassifierNotRunnableError(ClassifierError):
+    """The classifier asked for needs something that this machine does not have."""
+
+
+class VersionMismatchError(ClassifierError):
+    """The classifier asked for is installed in another version than the base package."""
+
+
+class NoUsableClassifierError(ClassifierError):
+    """Nothing could be loaded: the message names the cause and the cure."""
+
+
+class BetterVariantWarning(UserWarning):
+    """A classifier that runs here and is ranked higher than the loaded one is published, but not installed."""
+
+
+class ClassifierFallbackWarning(RuntimeWarning):
+    """An installed classifier could not be used, so that a lower one is loaded."""

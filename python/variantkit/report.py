@@ -1,0 +1,263 @@
+"""What `detect` says about one package on one machine: gathered as data, then shown as text or as JSON.
+
+Nothing is decided here: every sentence comes from the Host and the Decision.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from variantkit import host as _host
+from variantkit.environment import read as read_settings
+from variantkit.errors import ClassifierError, PackageNotFoundError, UnknownClassifierError
+from variantkit.installed import find
+from variantkit.installer import command
+from variantkit.select import Policy, select_devices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from variantkit.catalogue import Catalogue
+    from variantkit.host import Host, RawCpuid
+    from variantkit.select import Decision, Installed
+
+__all__ = ["SCHEMA_VERSION", "Package", "gather", "locate", "render", "why_not"]
+
+SCHEMA_VERSION = 1
+
+
+class Package:
+    """A package that is loaded through variantkit: its catalogue, and its folder where it is installed."""
+
+    def __init__(self, catalogue: Catalogue, folder: str | None) -> None:
+        self.catalogue = catalogue
+        self.folder = folder
+
+    def cpuid(self) -> Callable[[], RawCpuid] | None:
+        """Return the package's compiled CPUID reading without importing the package, which would load a classifier."""
+        name, _, function = self.catalogue.cpuid.partition(":")
+        if not name or self.folder is None:
+            return None
+        module = sys.modules.get(name)
+        if module is None:
+            spec = importlib.machinery.PathFinder.find_spec(name, [self.folder])
+            if spec is None or spec.loader is None:
+                return None
+            try:
+                module = _executed(spec)
+            except ImportError:
+                return None
+        reading: Callable[[], RawCpuid] | None = getattr(module, function, None)
+        return reading
+
+
+def locate(package: str, fallback: str | None = None) -> Package:
+    """Find an installed package by name, or take the catalogue in the file `fallback`.
+
+    Raises PackageNotFoundError when there is neither.
+    """
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        file = Path(folder, "_catalogue.py").absolute()
+        if file.exists():
+            # In a checkout the package is there without a library; it counts as not installed.
+            return Package(_read_catalogue(str(file)), str(file.parent))
+    if fallback is not None:
+        return Package(_read_catalogue(fallback), None)
+    msg = (
+        f"There is no package {package!r} here that variantkit loads. Install it with this Python, {sys.executable}, "
+        f"or name one that is installed."
+    )
+    raise PackageNotFoundError(msg)
+
+
+def _read_catalogue(file: str) -> Catalogue:
+    spec = importlib.util.spec_from_file_location("_variantkit_catalogue", file)
+    if spec is None:
+        msg = f"{file} is not a Python file. Reinstall the package it belongs to."
+        raise PackageNotFoundError(msg)
+    catalogue: Catalogue = _executed(spec).CATALOGUE
+    return catalogue
+
+
+def _executed(spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    module = importlib.util.module_from_spec(spec)
+    if spec.loader is not None:
+        spec.loader.exec_module(module)
+    return module
+
+
+def gather(package: Package, host: Host | None = None) -> dict[str, Any]:
+    """Return the report as plain data; `host` is a recorded machine, otherwise this one is detected from all sources.
+
+    The installed classifiers are those of this environment either way.
+    """
+    catalogue = package.catalogue
+    recorded = host is not None
+    if host is None:
+        host = _host.detect(package.cpuid(), all_sources=True)
+    installed = find(catalogue, package.folder) if package.folder else ()
+    settings = read_settings(catalogue.prefix, os.environ)
+    policy = Policy(cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority)
+    decision = select_devices(catalogue, installed, host, policy)[0]
+    forced_error = ""
+    effective: Decision | None = decision
+    if settings.forced:
+        try:
+            effective = select_devices(catalogue, installed, host, policy.replace(forced=settings.forced))[0]
+        except ClassifierError as error:
+            effective, forced_error = None, str(error)
+    loaded = (
+        None if effective is None or effective.chosen is None else _loaded(effective, installed, opened=not recorded)
+    )
+    best = decision.recommended
+    return {
+        "schema": SCHEMA_VERSION,
+        "distribution": catalogue.distribution,
+        "version": catalogue.version,
+        "python": sys.executable,
+        "recorded": recorded,
+        "host": _describe(host),
+        "classifiers": [_classifier(catalogue, row.name, decision, installed) for row in catalogue.classifiers],
+        "forced": settings.forced or None,
+        "loaded": loaded,
+        "reason": forced_error or (effective.reason if effective else ""),
+        "recommended": best,
+        "better": bool(best and (loaded is None or decision.chosen != best)),
+        "command": _command(catalogue, decision, installed),
+    }
+
+
+def _describe(host: Host) -> dict[str, Any]:
+    return {
+        "platform": host.platform,
+        "vendor": host.vendor,
+        "brand": host.brand,
+        "hypervisor": host.hypervisor,
+        "features": sorted(host.features),
+        "sources": [{"name": source.name, "features": sorted(source.features)} for source in host.sources],
+        "disagreements": host.disagreements,
+        "notes": list(host.notes),
+    }
+
+
+def _classifier(
+    catalogue: Catalogue, name: str, decision: Decision, installed: tuple[Installed, ...]
+) -> dict[str, Any]:
+    row = catalogue.get(name)
+    item = next((each for each in installed if each.classifier == name), None)
+    return {
+        "name": name,
+        "summary": row.summary if row else "",
+        "rank": row.rank if row else 0,
+        "runnable": name in decision.runnable,
+        "missing": list(decision.missing.get(name, ())),
+        "installed": None
+        if item is None
+        else {"version": item.version, "path": item.path, "origin": item.origin, "defect": item.defect},
+        "chosen": name == decision.chosen,
+        "why_not": decision.why_not(name),
+    }
+
+
+def _loaded(decision: Decision, installed: tuple[Installed, ...], *, opened: bool) -> dict[str, Any]:
+    """Open the library as the loader does, so that the report does not promise what the system linker refuses."""
+    item = next(each for each in installed if each.classifier == decision.chosen)
+    error = ""
+    if opened:
+        import ctypes
+
+        try:
+            ctypes.CDLL(item.path)
+        except OSError as failure:
+            error = str(failure)
+    return {"classifier": decision.chosen, "path": item.path, "opened": opened and not error, "error": error}
+
+
+def _command(catalogue: Catalogue, decision: Decision, installed: tuple[Installed, ...]) -> str | None:
+    best = decision.recommended
+    if best is None or decision.chosen == best:
+        return None
+    extra = None if best == catalogue.base else best
+    return command(catalogue, extra, repair=any(item.classifier == best for item in installed))
+
+
+def render(report: dict[str, Any]) -> str:
+    """Return the report as text for a person."""
+    host = report["host"]
+    machine = host["brand"] or host["vendor"] or "unknown CPU"
+    where = "a recorded machine" if report["recorded"] else "this machine"
+    lines = [f"{report['distribution']} {report['version']} on {where}", ""]
+    lines.append(f"machine      {host['platform']}, {machine}{', virtual' if host['hypervisor'] else ''}")
+    lines.append(
+        f"sources      {', '.join(source['name'] for source in host['sources']) or 'none'}; {_agreement(host)}"
+    )
+    lines += [f"note         {note}" for note in host["notes"]]
+    lines += ["", f"{'classifier':<18} {'runs here':<10} {'installed':<12} why not"]
+    for row in reversed(report["classifiers"]):
+        installed = row["installed"]
+        state = "no" if installed is None else "damaged" if installed["defect"] else installed["version"]
+        lines.append(
+            f"{row['name']:<18} {'yes' if row['runnable'] else 'no':<10} {state:<12} {row['why_not']}".rstrip()
+        )
+    lines += [
+        "",
+        f"loaded       {_loaded_text(report)}",
+        f"recommended  {report['recommended'] or 'none can run here'}",
+    ]
+    if report["command"]:
+        lines.append(f"install      {report['command']}")
+    elif report["recommended"]:
+        lines.append("             the best classifier for this machine is installed")
+    return "\n".join(lines)
+
+
+def _agreement(host: dict[str, Any]) -> str:
+    if not host["disagreements"]:
+        return "they agree" if len(host["sources"]) > 1 else "nothing to compare"
+    parts = []
+    for feature, answers in host["disagreements"].items():
+        yes = ", ".join(name for name, says in answers.items() if says)
+        no = ", ".join(name for name, says in answers.items() if not says)
+        parts.append(f"{feature} (yes: {yes}; no: {no})")
+    return f"they disagree, and only what all have is used: {', '.join(parts)}"
+
+
+def _loaded_text(report: dict[str, Any]) -> str:
+    loaded = report["loaded"]
+    if loaded is None:
+        return f"nothing: {report['reason']}"
+    verb = "would be loaded from" if report["recorded"] else "from"
+    text = f"{loaded['classifier']} {verb} {loaded['path']}"
+    if loaded["error"]:
+        return f"{text}, but it cannot be opened: {loaded['error']}"
+    return f"{text} (forced by the environment)" if report["forced"] else text
+
+
+def why_not(report: dict[str, Any], name: str) -> str:
+    """Return why one classifier of the report is not loaded, with what each source says of what is missing.
+
+    Raises UnknownClassifierError when the catalogue has no such classifier.
+    """
+    row = next((row for row in report["classifiers"] if row["name"] == name), None)
+    if row is None:
+        known = ", ".join(row["name"] for row in report["classifiers"])
+        msg = f"{report['distribution']} has no classifier {name!r}. Choose one of: {known}."
+        raise UnknownClassifierError(msg)
+    if row["chosen"]:
+        return f"{name} is the one that is loaded: {report['reason']}"
+    lines = [f"{name} is not loaded: {row['why_not']}."]
+    for feature in row["missing"]:
+        says = {source["name"]: feature in source["features"] for source in report["host"]["sources"]}
+        words = ", ".join(f"{source}: {'yes' if has else 'no'}" for source, has in says.items())
+        lines.append(f"  {feature:<12} {words or 'no source could be read'}")
+    lines += [f"  note: {note}" for note in report["host"]["notes"]]
+    if row["runnable"] and row["installed"] is None:
+        lines.append(f"  {report['command']}" if report["recommended"] == name else "")
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,102 @@
+"""What is written from classifiers.toml: it has not drifted, and it says what the matrix says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from variantkit import generate
+from variantkit.errors import MatrixError
+from variantkit.matrix import Matrix, read_matrix
+from variantkit.report import locate
+
+
+@pytest.fixture(scope="module")
+def matrix(root: Path) -> Matrix:
+    return read_matrix(root)
+
+
+@pytest.fixture
+def copy(root: Path, tmp_path: Path) -> Path:
+    """A copy of the project, as far as generating needs it."""
+    for name in ("classifiers.toml", "pyproject.toml"):
+        shutil.copy(root / name, tmp_path / name)
+    return tmp_path
+
+
+def test_nothing_that_is_generated_has_drifted(root: Path) -> None:
+    assert generate.drift(root) == [], "run: python -m tools.matrix --write"
+
+
+def test_drift_is_seen_and_mended(copy: Path) -> None:
+    generate.write(copy)
+    assert generate.drift(copy) == []
+    classifiers = copy / "classifiers.toml"
+    classifiers.write_text(classifiers.read_text().replace("-mtune=haswell", "-mtune=znver3"))
+    assert {path.name for path in generate.drift(copy)} == {"classifiers.cmake", "classifiers.md"}
+    assert {path.name for path in generate.write(copy)} == {"classifiers.cmake", "classifiers.md"}
+    assert generate.drift(copy) == []
+    assert generate.write(copy) == []
+
+
+def test_a_new_version_reaches_extras_catalogue_and_cmake(copy: Path) -> None:
+    generate.write(copy)
+    pyproject = copy / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('version = "0.1.0"', 'version = "0.2.0"', 1))
+    assert {path.name for path in generate.write(copy)} == {"classifiers.cmake", "_catalogue.py", "pyproject.toml"}
+    assert "ndkernels-avx2==0.2.0" in pyproject.read_text()
+
+
+def test_pyproject_without_markers(copy: Path) -> None:
+    pyproject = copy / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace("# end generated: extras", ""))
+    with pytest.raises(MatrixError, match="Add these two lines"):
+        generate.render(copy)
+
+
+def test_the_catalogue_is_the_matrix(root: Path, matrix: Matrix) -> None:
+    catalogue = locate("none", str(root / matrix.generate.catalogue)).catalogue
+    assert catalogue.names == tuple(row.name for row in matrix.rows)
+    for row, entry in zip(matrix.rows, catalogue.classifiers, strict=True):
+        assert (entry.rank, entry.device, entry.platforms, entry.level) == (
+            row.rank,
+            row.device,
+            row.platforms,
+            row.level,
+        )
+        assert entry.features == frozenset(row.features)
+    assert (catalogue.distribution, catalogue.base, catalogue.prefix) == ("ndkernels", "generic", "NDKERNELS")
+
+
+def test_cmake_has_the_flags_of_every_row(root: Path, matrix: Matrix) -> None:
+    text = (root / matrix.generate.cmake).read_text()
+    for row in matrix.rows:
+        found = re.search(rf"set\(VARIANTKIT_{row.name}_COMPILE_FLAGS_GNU (.*)\)", text)
+        assert found is not None
+        assert tuple(found[1].split()) == row.compile_flags["gcc"]
+
+
+def test_there_is_a_preset_per_row(root: Path, matrix: Matrix) -> None:
+    presets = json.loads((root / matrix.generate.presets).read_text())["configurePresets"]
+    assert [preset["cacheVariables"]["VARIANTKIT_WHEEL"] for preset in presets] == [row.name for row in matrix.rows]
+
+
+def test_an_extra_asks_for_nothing_where_its_classifier_is_not_published(matrix: Matrix) -> None:
+    from packaging.requirements import Requirement
+
+    (text,) = generate.extras(matrix, "1.0")["avx2"]
+    marker = Requirement(text).marker
+    assert marker is not None
+    assert marker.evaluate({"sys_platform": "linux", "platform_machine": "x86_64"})
+    assert not marker.evaluate({"sys_platform": "linux", "platform_machine": "aarch64"})
+    assert not marker.evaluate({"sys_platform": "win32", "platform_machine": "AMD64"})
+
+
+def test_all_is_every_cpu_classifier_but_the_base(matrix: Matrix) -> None:
+    extras = generate.extras(matrix, "1.0")
+    assert list(extras) == ["avx2", "avx512", "all"]
+    assert extras["all"] == extras["avx2"] + extras["avx512"]

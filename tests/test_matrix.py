@@ -1,0 +1,178 @@
+"""classifiers.toml: what is accepted, and what each mistake is answered with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from variantkit import features, schema
+from variantkit.errors import MatrixError
+from variantkit.matrix import Matrix, read_matrix
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Broken = Callable[[str, str], str]
+
+
+@pytest.fixture(scope="module")
+def matrix(root: Path) -> Matrix:
+    return read_matrix(root)
+
+
+@pytest.fixture
+def broken(root: Path, tmp_path: Path) -> Broken:
+    """Replace something once in the real file and return the message of the error."""
+
+    def read(old: str, new: str) -> str:
+        text = (root / "classifiers.toml").read_text()
+        assert old in text
+        path = tmp_path / "classifiers.toml"
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(MatrixError) as caught:
+            read_matrix(path)
+        return str(caught.value)
+
+    return read
+
+
+def test_the_rows_are_there_in_rank_order(matrix: Matrix) -> None:
+    assert [row.name for row in matrix.rows] == ["generic", "avx2", "avx512"]
+    assert matrix.base.name == "generic"
+
+
+def test_each_row_is_exactly_its_level(matrix: Matrix) -> None:
+    for row in matrix.rows:
+        assert set(row.features) == features.LEVELS[row.level], row.name
+
+
+def test_generic_asks_for_no_avx_and_nothing_above_sse2(matrix: Matrix) -> None:
+    # numpy#31939: a baseline of x86-64-v2 fails on kvm64 and old QEMU models.
+    assert set(matrix.base.features) == {"cmov", "cx8", "fpu", "fxsr", "mmx", "sse", "sse2"}
+
+
+def test_rows_are_immutable(matrix: Matrix) -> None:
+    with pytest.raises(AttributeError):
+        matrix.base.rank = 5  # type: ignore[misc]
+
+
+def test_the_committed_schema_is_the_generated_one(root: Path) -> None:
+    committed = root / "python" / "variantkit" / "classifiers.schema.json"
+    assert committed.read_text() == schema.schema_text(), "run: python -m tools.matrix --write"
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema.schema())
+
+
+def test_unknown_key(broken: Broken) -> None:
+    message = broken("rank = 20", "rnak = 20\nrank = 20")
+    assert 'row "avx2", key "rnak": unknown key; allowed are: compile-flags, device, features,' in message
+    assert message.count("\n") == 1
+
+
+def test_missing_key(broken: Broken) -> None:
+    assert 'row "avx2", key "rank": missing' in broken("rank = 20\n", "")
+
+
+def test_unknown_key_in_project(broken: Broken) -> None:
+    assert '[project], key "bsae": unknown key; allowed are: base, cpuid,' in broken(
+        'base = "generic"', 'bsae = "generic"'
+    )
+
+
+def test_unknown_feature_names_the_allowed_ones(broken: Broken) -> None:
+    message = broken('"bmi2", "f16c"', '"bmi3", "f16c"')
+    assert 'row "avx2", key "features": "bmi3" is not known (did you mean bmi2?); allowed are: ' in message
+    assert all(name in message for name in ("avx512bw", "sse4_2", "movbe"))
+
+
+def test_a_level_that_forgets_a_feature(broken: Broken) -> None:
+    message = broken('"bmi2", "f16c"', '"f16c"')
+    assert 'row "avx2", key "features": the level x86-64-v3 has "bmi2", which is missing' in message
+
+
+def test_a_feature_without_what_it_implies(broken: Broken) -> None:
+    message = broken('"abm", "avx", "avx2"', '"abm", "avx2"')
+    assert 'row "avx2", key "features": "avx2" implies "avx", which is missing' in message
+
+
+def test_two_rows_with_one_label(broken: Broken) -> None:
+    message = broken('name = "avx512"', 'name = "avx2"')
+    assert 'row "avx2", key "name": its label "avx2" is also that of "avx2"; labels must differ' in message
+
+
+def test_two_rows_with_one_rank(broken: Broken) -> None:
+    assert 'row "avx512", key "rank": 20 is also that of "avx2"' in broken("rank = 30", "rank = 20")
+
+
+def test_an_underscore_in_a_name_is_refused_so_that_labels_stay_unique(broken: Broken) -> None:
+    assert 'row "avx_2", key "name": "avx_2" does not match' in broken('name = "avx2"', 'name = "avx_2"')
+
+
+def test_wrong_type(broken: Broken) -> None:
+    assert 'row "avx512", key "rank": "30" should be of type integer' in broken("rank = 30", 'rank = "30"')
+
+
+def test_unknown_platform(broken: Broken) -> None:
+    message = broken('platforms = ["linux-x86_64"]', 'platforms = ["linux-amd64"]')
+    assert 'row "generic", key "platforms": "linux-amd64" is not known' in message
+    assert "linux-aarch64" in message
+
+
+def test_unknown_compiler(broken: Broken) -> None:
+    message = broken('compile-flags.gcc = ["-march=x86-64-v3"', 'compile-flags.icc = ["-march=x86-64-v3"')
+    assert 'row "avx2", key "compile-flags": "icc" is not known' in message
+    assert "gcc, clang, msvc" in message
+
+
+def test_compile_flags_without_link_flags(broken: Broken) -> None:
+    assert "only one of them has clang" in broken("link-flags.clang = []\n", "")
+
+
+def test_unknown_base(broken: Broken) -> None:
+    message = broken('base = "generic"', 'base = "sse9"')
+    assert '[project], key "base": there is no row "sse9"; allowed are: generic, avx2, avx512' in message
+
+
+def test_a_base_that_is_not_the_lowest(broken: Broken) -> None:
+    assert 'row "avx2", key "rank": the base runs everywhere' in broken('base = "generic"', 'base = "avx2"')
+
+
+def test_another_version_of_the_format(broken: Broken) -> None:
+    assert 'key "schema": 2 is not known; this version reads 1' in broken("schema = 1", "schema = 2")
+
+
+def test_not_toml(broken: Broken) -> None:
+    assert "is not TOML" in broken("[project]", "[project")
+
+
+def test_all_mistakes_are_reported_at_once(root: Path, tmp_path: Path) -> None:
+    text = (root / "classifiers.toml").read_text().replace("rank = 20", "rnak = 20").replace("rank = 30", 'rank = "x"')
+    (tmp_path / "classifiers.toml").write_text(text)
+    with pytest.raises(MatrixError, match="3 mistakes"):
+        read_matrix(tmp_path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(MatrixError, match=r"cannot be read: No such file or directory\. Run this in a project"):
+        read_matrix(tmp_path)
+
+
+def test_no_such_row(matrix: Matrix) -> None:
+    with pytest.raises(MatrixError, match="Choose one of: generic, avx2, avx512"):
+        matrix.row("avx9")
+
+
+def test_the_committed_schema_checks_the_file_for_editors(root: Path) -> None:
+    committed = json.loads((root / "python" / "variantkit" / "classifiers.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(committed)
+    assert not list(validator.iter_errors(tomllib.loads((root / "classifiers.toml").read_text())))
+    assert list(validator.iter_errors({"schema": 1, "project": {}, "classifier": []}))

@@ -1,0 +1,74 @@
+"""A tiny project of another name, built and loaded through variantkit as its own maintainers would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from environments import Environment, clean_environ
+from variantkit import generate
+from variantkit.index import write_index
+
+pytestmark = pytest.mark.wheels
+
+SHOW = """
+import json, warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import saxpy
+print(json.dumps({"loaded": saxpy.LOADED.classifier, "compiled": saxpy.compiled_for(), "y": saxpy.saxpy(2, [1, 2, 3], [10, 20, 30]),
+                  "warnings": [str(w.message) for w in caught]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> Path:
+    return root / "tests" / "projects" / "saxpy"
+
+
+@pytest.fixture(scope="module")
+def wheels(project: Path, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    copy = tmp_path_factory.mktemp("saxpy") / "saxpy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("build", "dist", "__pycache__"))
+    # variantkit is a build requirement like any other, here from this tree's wheels.
+    environ = {**clean_environ(), "UV_FIND_LINKS": str(wheelhouse), "PIP_FIND_LINKS": str(wheelhouse)}
+    command = [sys.executable, "-m", "variantkit", "build", "--root", str(copy)]
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return sorted((copy / "dist").glob("*.whl"))
+
+
+def test_its_generated_files_have_not_drifted(project: Path) -> None:
+    assert generate.drift(project) == []
+
+
+def test_its_wheels_are_built(wheels: list[Path]) -> None:
+    assert [wheel.name for wheel in wheels] == [
+        "saxpy-1.2.3-py3-none-linux_x86_64.whl",
+        "saxpy_fast_v2-1.2.3-py3-none-linux_x86_64.whl",
+    ]
+
+
+def test_it_is_installed_and_loads_its_best(
+    wheels: list[Path], wheelhouse: Path, fresh_environment: Environment, tmp_path: Path
+) -> None:
+    simple = write_index([*wheels, *wheelhouse.glob("variantkit-*.whl")], tmp_path / "index").as_uri()
+    fresh_environment.pip("install", "--index-url", simple, "saxpy")
+    base = fresh_environment.json(SHOW)
+    assert (base["loaded"], base["compiled"], base["y"]) == ("sse2", "sse2", [12, 24, 36])
+    (warning,) = base["warnings"]
+    assert '-m pip install "saxpy[fast-v2]"' in warning
+    assert "SAXPY_WARN=0" in warning
+    assert os.sep not in warning.partition("pip install")[2]
+
+    fresh_environment.pip("install", "--index-url", simple, "saxpy[all]")
+    best = fresh_environment.json(SHOW)
+    assert (best["loaded"], best["compiled"], best["y"]) == ("fast-v2", "fast-v2", [12, 24, 36])
+    assert best["warnings"] == []
+    report = fresh_environment.run("-m", "variantkit", "detect", "saxpy")
+    assert "loaded       fast-v2 from" in report.stdout
