@@ -1,0 +1,48 @@
+"""What every result says about where and when it was measured."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from variantkit import host
+
+__all__ = ["describe", "save"]
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def describe(*distributions: str) -> dict[str, Any]:
+    """Return date, machine and the versions of what was measured."""
+    found = host.detect()
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        "cpu": found.brand or found.vendor,
+        "virtual": found.hypervisor,
+        "cpus": len(os.sched_getaffinity(0)),
+        "level": next(level for level in reversed(sorted(_levels())) if _levels()[level] <= found.features),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in distributions},
+    }
+
+
+def _levels() -> dict[str, frozenset[str]]:
+    from variantkit.features import LEVELS
+
+    return LEVELS
+
+
+def save(name: str, result: dict[str, Any]) -> Path:
+    """Write a result beside those of other machines."""
+    machine = result["machine"]
+    slug = "-".join(word for word in f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "").split())
+    path = RESULTS / f"{name}-{slug}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return path
