@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From Python objects to views of their memory, without a copy.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+
+#include "layout.hpp"
+
+namespace ndkernels {
+
+namespace nb = nanobind;
+
+// Throw TypeError and ValueError.
+[[noreturn]] void raise_type(const std::string &message);
+[[noreturn]] void raise_value(const std::string &message);
+
+// The name of the object's type, for messages.
+std::string kind_of(nb::handle object);
+
+struct Buffer {
+    Py_buffer info;
+    bool held = false;
+
+    Buffer() = default;
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
+    ~Buffer() {
+        if (held) {
+            PyBuffer_Release(&info);
+        }
+    }
+};
+
+// The memory of an array that came as an argument. Holds the buffer, or the DLPack capsule, of the Python object, so it
+// must be made and destroyed with the GIL held.
+class Argument {
+public:
+    // `name` is the parameter's, for messages, and must outlive this object.
+    Argument(nb::handle object, const char *name);
+
+    const View &view() const { return view_; }
+    const Shape &shape() const { return view_.shape; }
+    ndk_dtype dtype() const { return view_.dtype; }
+    const char *name() const { return name_; }
+    bool read_only() const { return read_only_; }
+
+private:
+    void read_buffer(nb::handle object);
+    void read_dlpack(nb::handle object);
+    void check_alignment();
+
+    const char *name_;
+    View view_;
+    bool read_only_ = false;
+    Buffer buffer_;
+    nb::object capsule_; // its destructor gives the tensor back to its owner
+};
+
+} // namespace ndkernels

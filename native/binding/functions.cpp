@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "functions.hpp"
+
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "arguments.hpp"
+#include "host.hpp"
+#include "layout.hpp"
+#include "library.hpp"
+#include "restore_thread.hpp"
+#include "result.hpp"
+
+namespace ndkernels {
+namespace {
+
+// Below this many elements the kernel is done before the lock would have been given back and taken again.
+constexpr std::int64_t elements_worth_unlocking = 8192;
+
+class Unlocked {
+public:
+    explicit Unlocked(bool wanted) : state_(wanted ? PyEval_SaveThread() : nullptr) {}
+    ~Unlocked() {
+        if (state_ != nullptr) {
+            restore_thread(state_);
+        }
+    }
+    Unlocked(const Unlocked &) = delete;
+    Unlocked &operator=(const Unlocked &) = delete;
+
+private:
+    PyThreadState *state_;
+};
+
+const ndk_table &table() {
+    const ndk_table *in_use = table_in_use();
+    if (in_use == nullptr) {
+        throw std::runtime_error("no kernel library is in use. Call use(open_library(path)) first.");
+    }
+    return *in_use;
+}
+
+void check(ndk_status status) {
+    if (status == NDK_OUT_OF_MEMORY) {
+        throw std::bad_alloc();
+    }
+    if (status != NDK_OK) {
+        throw std::runtime_error(std::string("the kernel library '") + table().classifier +
+                                 "' refused its arguments with status " + std::to_string(status) +
+                                 ". Please report this with the shapes and strides of the arguments.");
+    }
+}
+
+// Calls compute(table, host), which writes to a view that `result` gave, and brings what it wrote to its place.
+template <typename Compute>
+nb::object run(Result &result, const View &target, std::int64_t elements, const Compute &compute) {
+    const ndk_table &kernels = table();
+    ndk_status status = NDK_OK;
+    {
+        const Unlocked unlocked(elements >= elements_worth_unlocking);
+        status = compute(kernels, &host());
+        if (const View *place = result.copy_to(); place != nullptr && status == NDK_OK) {
+            const ndk_tensor from = target.tensor();
+            const ndk_tensor to = place->tensor();
+            status = kernels.unary(&host(), NDK_COPY, &from, &to);
+        }
+    }
+    check(status);
+    return result.take();
+}
+
+void check_same_dtype(const Argument &x1, const Argument &x2) {
+    if (x1.dtype() != x2.dtype()) {
+        raise_type(std::string("x1 and x2: have dtypes ") + name_of(x1.dtype()) + " and " + name_of(x2.dtype()) +
+                   ", and nothing is converted silently. Convert one of them first, for example with "
+                   "numpy.asarray(..., dtype='" +
+                   name_of(x1.dtype()) + "').");
+    }
+}
+
+[[noreturn]] void refuse_shapes(const Argument &x1, const Argument &x2, const std::string &why) {
+    raise_value("x1 and x2: shapes " + to_string(x1.shape()) + " and " + to_string(x2.shape()) + " " + why);
+}
+
+std::int32_t read_axis(nb::handle axis, std::int32_t ndim) {
+    if (PyIndex_Check(axis.ptr()) == 0) {
+        raise_type("axis: got " + kind_of(axis) +
+                   "; accepted are None, an integer or a tuple of integers. Pass one of these.");
+    }
+    const Py_ssize_t given = PyNumber_AsSsize_t(axis.ptr(), nullptr); // a huge number is clipped, and out of range
+    if (given < -ndim || given >= ndim) {
+        raise_value("axis: " + std::to_string(given) + " is out of range for x with " + std::to_string(ndim) +
+                    " dimensions" +
+                    (ndim == 0 ? ". Pass axis=None."
+                               : "; accepted are " + std::to_string(-ndim) + " to " + std::to_string(ndim - 1) + "."));
+    }
+    return static_cast<std::int32_t>(given < 0 ? given + ndim : given);
+}
+
+// Sets reduced[i] for each axis that goes.
+void read_axes(nb::handle axis, std::int32_t ndim, bool *reduced) {
+    const bool all = axis.is_none();
+    for (std::int32_t i = 0; i < ndim; ++i) {
+        reduced[i] = all;
+    }
+    if (all) {
+        return;
+    }
+    if (!nb::isinstance<nb::tuple>(axis)) {
+        reduced[read_axis(axis, ndim)] = true;
+        return;
+    }
+    for (const nb::handle each : nb::borrow<nb::tuple>(axis)) {
+        const std::int32_t i = read_axis(each, ndim);
+        if (reduced[i]) {
+            raise_value("axis: " + std::to_string(i) + " is given twice. Name each axis once.");
+        }
+        reduced[i] = true;
+    }
+}
+
+} // namespace
+
+nb::object unary(ndk_unary_op op, nb::handle x_object, nb::handle out) {
+    prepare();
+    const Argument x(x_object, "x");
+    Result result(out, x.dtype(), x.shape());
+    const View target = result.target({&x.view()}, true);
+    return run(result, target, target.shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
+        const ndk_tensor in = x.view().tensor();
+        const ndk_tensor to = target.tensor();
+        return kernels.unary(services, op, &in, &to);
+    });
+}
+
+nb::object binary(ndk_binary_op op, nb::handle x1_object, nb::handle x2_object, nb::handle out) {
+    prepare();
+    const Argument x1(x1_object, "x1");
+    const Argument x2(x2_object, "x2");
+    check_same_dtype(x1, x2);
+    Shape shape;
+    if (!broadcast_shapes(x1.shape(), x2.shape(), 0, shape)) {
+        refuse_shapes(x1, x2,
+                      "cannot be broadcast together; accepted are extents that are equal or 1 from the last axis on. "
+                      "Reshape one of them first.");
+    }
+    Result result(out, x1.dtype(), shape);
+    const View a = broadcast_to(x1.view(), shape, 0);
+    const View b = broadcast_to(x2.view(), shape, 0);
+    const View target = result.target({&a, &b}, true);
+    return run(result, target, shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
+        const ndk_tensor first = a.tensor();
+        const ndk_tensor second = b.tensor();
+        const ndk_tensor to = target.tensor();
+        return kernels.binary(services, op, &first, &second, &to);
+    });
+}
+
+nb::object reduce(ndk_reduce_op op, nb::handle x_object, nb::handle axis, nb::handle keepdims, nb::handle out) {
+    prepare();
+    const Argument x(x_object, "x");
+    if (!PyBool_Check(keepdims.ptr())) {
+        raise_type("keepdims: got " + kind_of(keepdims) + "; accepted are True and False. Pass one of these.");
+    }
+    const bool keep = keepdims.is(Py_True);
+    bool reduced[NDK_MAX_NDIM];
+    read_axes(axis, x.shape().ndim, reduced);
+    Shape shape;
+    for (std::int32_t i = 0; i < x.shape().ndim; ++i) {
+        if (!reduced[i] || keep) {
+            shape.append(reduced[i] ? 1 : x.shape()[i]);
+        }
+    }
+    Result result(out, x.dtype(), shape);
+    const View target = result.target({&x.view()}, false);
+    View full = target; // with all axes of x
+    for (std::int32_t i = 0; i < x.shape().ndim && !keep; ++i) {
+        if (reduced[i]) {
+            full = with_axis(full, i);
+        }
+    }
+    return run(result, target, x.shape().size(), [&](const ndk_table &kernels, const ndk_host *services) {
+        const ndk_tensor in = x.view().tensor();
+        const ndk_tensor to = full.tensor();
+        return kernels.reduce(services, op, &in, &to);
+    });
+}
+
+nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
+    prepare();
+    const Argument x1(x1_object, "x1");
+    const Argument x2(x2_object, "x2");
+    check_same_dtype(x1, x2);
+    for (const Argument *x : {&x1, &x2}) {
+        if (x->shape().ndim == 0) {
+            raise_value(std::string(x->name()) +
+                        ": has 0 dimensions; matmul accepts 1 or more. Use multiply for a scalar.");
+        }
+    }
+    // As NumPy: a vector is a row on the left and a column on the right, and that axis is not in the result.
+    const bool row = x1.shape().ndim == 1;
+    const bool column = x2.shape().ndim == 1;
+    const View left = row ? with_axis(x1.view(), 0) : x1.view();
+    const View right = column ? with_axis(x2.view(), 1) : x2.view();
+    const std::int64_t m = left.shape[left.shape.ndim - 2];
+    const std::int64_t k = left.shape[left.shape.ndim - 1];
+    const std::int64_t n = right.shape[right.shape.ndim - 1];
+    if (k != right.shape[right.shape.ndim - 2]) {
+        refuse_shapes(x1, x2,
+                      "do not fit: x1 has " + std::to_string(k) + " columns and x2 has " +
+                          std::to_string(right.shape[right.shape.ndim - 2]) +
+                          " rows; accepted are (..., m, k) and (..., k, n). Transpose or reshape one of them first.");
+    }
+    Shape batch;
+    if (!broadcast_shapes(left.shape, right.shape, 2, batch)) {
+        refuse_shapes(x1, x2,
+                      "cannot be broadcast together in the axes before the last two; accepted are extents that are "
+                      "equal or 1. Reshape one of them first.");
+    }
+    Shape shape = batch;
+    if (!row) {
+        shape.append(m);
+    }
+    if (!column) {
+        shape.append(n);
+    }
+    Result result(out, x1.dtype(), shape);
+    const View a = broadcast_to(left, batch, 2);
+    const View b = broadcast_to(right, batch, 2);
+    const View target = result.target({&a, &b}, false);
+    View full = row ? with_axis(target, batch.ndim) : target;
+    if (column) {
+        full = with_axis(full, batch.ndim + 1);
+    }
+    // An estimate that cannot overflow: what is read and written, not what is multiplied.
+    const std::int64_t elements = shape.size() + m * k + k * n;
+    return run(result, target, elements, [&](const ndk_table &kernels, const ndk_host *services) {
+        const ndk_tensor first = a.tensor();
+        const ndk_tensor second = b.tensor();
+        const ndk_tensor to = full.tensor();
+        return kernels.matmul(services, &first, &second, &to);
+    });
+}
+
+} // namespace ndkernels

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The functions of the Python module. `out` is None or an array; all check their arguments and call the kernel library
+// in use.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "ndkernels.h"
+
+namespace ndkernels {
+
+namespace nb = nanobind;
+
+nb::object unary(ndk_unary_op op, nb::handle x, nb::handle out);
+nb::object binary(ndk_binary_op op, nb::handle x1, nb::handle x2, nb::handle out);
+nb::object reduce(ndk_reduce_op op, nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out);
+nb::object matmul(nb::handle x1, nb::handle x2, nb::handle out);
+
+} // namespace ndkernels

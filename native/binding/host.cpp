@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host.hpp"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+
+#include "thread_count.hpp"
+#include "thread_pool.hpp"
+
+namespace ndkernels {
+namespace {
+
+constexpr std::int32_t log_nothing = 1000;
+std::atomic<std::int32_t> log_threshold{log_nothing};
+
+std::int32_t host_num_threads(void * /*context*/) noexcept {
+    return inside_task() ? 1 : std::max<std::int32_t>(thread_count(), 1);
+}
+
+void host_parallel_for(void *context, std::int64_t count, ndk_task task, void *argument) noexcept {
+    parallel_for(host_num_threads(context), count, task, argument);
+}
+
+void *host_allocate(void * /*context*/, std::size_t size, std::size_t alignment) noexcept {
+    void *pointer = nullptr;
+    // NULL means "out of memory" to the kernels, so an empty block must not be NULL.
+    const int failed = posix_memalign(&pointer, std::max(alignment, sizeof(void *)), std::max<std::size_t>(size, 1));
+    return failed == 0 ? pointer : nullptr;
+}
+
+void host_release(void * /*context*/, void *pointer) noexcept { std::free(pointer); }
+
+void host_log(void * /*context*/, std::int32_t level, const char *message) noexcept {
+    if (level >= log_threshold.load(std::memory_order_relaxed)) {
+        std::fprintf(stderr, "ndkernels: %s\n", message);
+    }
+}
+
+} // namespace
+
+const ndk_host &host() {
+    static const ndk_host services = {
+        sizeof(ndk_host), 0, nullptr, host_parallel_for, host_num_threads, host_allocate, host_release, host_log,
+    };
+    return services;
+}
+
+void configure_host() {
+    const char *level = std::getenv("NDKERNELS_LOG");
+    if (level == nullptr) {
+        return;
+    }
+    if (strcasecmp(level, "debug") == 0) {
+        log_threshold = NDK_LOG_DEBUG;
+    } else if (strcasecmp(level, "info") == 0) {
+        log_threshold = NDK_LOG_INFO;
+    }
+}
+
+} // namespace ndkernels

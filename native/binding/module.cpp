@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `ndkernels._binding`: the only compiled code that is loaded before a kernel library was chosen. It is compiled for
+// the plain baseline of the machine, and importing it starts nothing and imports nothing.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+
+#include <string>
+
+#include "cpuid.hpp"
+#include "functions.hpp"
+#include "host.hpp"
+#include "library.hpp"
+#include "result.hpp"
+#include "thread_count.hpp"
+#include "thread_pool.hpp"
+
+namespace ndkernels {
+namespace {
+
+nb::tuple cpuid() {
+    const CpuidReading reading = read_cpuid();
+    nb::dict leaves;
+    for (const auto &[key, r] : reading.leaves) {
+        leaves[nb::make_tuple(key.first, key.second)] = nb::make_tuple(r[0], r[1], r[2], r[3]);
+    }
+    return nb::make_tuple(leaves, reading.xcr0 ? nb::cast(*reading.xcr0) : nb::none());
+}
+
+void set_num_threads(nb::handle count) {
+    if (PyIndex_Check(count.ptr()) == 0) {
+        raise_type("count: got " + kind_of(count) + "; accepted is an integer. Pass one.");
+    }
+    const Py_ssize_t number = PyNumber_AsSsize_t(count.ptr(), nullptr); // a huge number is clipped, and out of range
+    if (number < 1 || number > max_threads) {
+        raise_value("count: " + std::to_string(number) + " is out of range; accepted are 1 to " +
+                    std::to_string(max_threads) + ". Pass a number in that range.");
+    }
+    set_thread_count(static_cast<std::int32_t>(number));
+}
+
+template <ndk_unary_op op>
+nb::object unary_function(nb::handle x, nb::handle out) {
+    return unary(op, x, out);
+}
+
+template <ndk_binary_op op>
+nb::object binary_function(nb::handle x1, nb::handle x2, nb::handle out) {
+    return binary(op, x1, x2, out);
+}
+
+nb::object sum(nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out) {
+    return reduce(NDK_SUM, x, axis, keepdims, out);
+}
+
+} // namespace
+} // namespace ndkernels
+
+NB_MODULE(_binding, m) {
+    using namespace ndkernels;
+    register_fork_handler();
+    configure_host();
+    read_threads_variable();
+    nb::set_leak_warnings(false); // they are for the authors of a module, and would come at the end of a user's program
+    nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
+        try {
+            std::rethrow_exception(pointer);
+        } catch (const LibraryError &error) {
+            PyErr_SetString(PyExc_OSError, error.what());
+        }
+    });
+
+    m.attr("ABI") = nb::make_tuple(NDK_ABI_MAJOR, NDK_ABI_MINOR);
+    m.def("cpuid", &cpuid, "CPUID leaves as {(leaf, subleaf): (eax, ebx, ecx, edx)}, and XCR0 or None.");
+
+    nb::class_<Library>(m, "Library", "An opened kernel library; it stays loaded until the process ends.")
+        .def_ro("path", &Library::path)
+        .def_ro("classifier", &Library::classifier)
+        .def_ro("version", &Library::version)
+        .def_ro("abi", &Library::abi)
+        .def("__repr__", [](const Library &self) {
+            return "<kernel library " + self.classifier + " " + self.version + " at " + self.path + ">";
+        });
+    m.def("open_library", &open_library, nb::arg("path"), "Open a kernel library; raises OSError with the reason.");
+    m.def("use", &use_library, nb::arg("library"), "Make all functions of this module call this library.");
+
+    m.def("get_num_threads", &configured_thread_count);
+    m.def("set_num_threads", &set_num_threads, nb::arg("count").none());
+
+    // Positional only: the Python functions of the package, which have the documentation, call these. None is let
+    // through everywhere: it is our own messages that name the argument.
+    const auto any = nb::arg().none();
+    m.def("add", &binary_function<NDK_ADD>, any, any, any);
+    m.def("subtract", &binary_function<NDK_SUBTRACT>, any, any, any);
+    m.def("multiply", &binary_function<NDK_MULTIPLY>, any, any, any);
+    m.def("divide", &binary_function<NDK_DIVIDE>, any, any, any);
+    m.def("maximum", &binary_function<NDK_MAXIMUM>, any, any, any);
+    m.def("relu", &unary_function<NDK_RELU>, any, any);
+    m.def("exp", &unary_function<NDK_EXP>, any, any);
+    m.def("sum", &sum, any, any, any, any);
+    m.def("matmul", &matmul, any, any, any);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "result.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "host.hpp"
+#include "thread_count.hpp"
+#include "thread_pool.hpp"
+
+namespace ndkernels {
+namespace {
+
+// Borrowed for ever from NumPy, which is never unloaded.
+PyObject *numpy_empty = nullptr;
+PyObject *numpy_float32 = nullptr;
+PyObject *numpy_float64 = nullptr;
+
+void import_numpy() {
+    const nb::module_ numpy = nb::module_::import_("numpy");
+    nb::object dtype = numpy.attr("dtype");
+    numpy_float32 = dtype("float32").release().ptr();
+    numpy_float64 = dtype("float64").release().ptr();
+    numpy_empty = numpy.attr("empty").inc_ref().ptr();
+}
+
+nb::object new_array(ndk_dtype dtype, const Shape &shape) {
+    nb::object extents;
+    if (shape.ndim == 1) {
+        extents = nb::int_(shape[0]); // cheaper than a tuple, and the same to NumPy
+    } else {
+        extents = nb::steal(PyTuple_New(shape.ndim));
+        for (std::int32_t i = 0; i < shape.ndim; ++i) {
+            PyTuple_SetItem(extents.ptr(), i, PyLong_FromLongLong(shape[i]));
+        }
+    }
+    PyObject *arguments[] = {extents.ptr(), dtype == NDK_FLOAT32 ? numpy_float32 : numpy_float64};
+    PyObject *array = PyObject_Vectorcall(numpy_empty, arguments, 2, nullptr);
+    if (array == nullptr) {
+        throw nb::python_error();
+    }
+    return nb::steal(array);
+}
+
+} // namespace
+
+std::int32_t configured_thread_count() {
+    if (thread_count() > 0) {
+        return thread_count();
+    }
+    const ThreadsVariable &variable = threads_variable();
+    const std::int32_t count = variable.number ? *variable.number : physical_cores();
+    set_thread_count(count);
+    if (!variable.text.empty() && !variable.number) {
+        const std::string message = "OMP_NUM_THREADS=" + variable.text + " is not a number from 1 to " +
+                                    std::to_string(max_threads) + " (or a list that starts with one): using " +
+                                    std::to_string(count) + " threads. Correct the variable or unset it.";
+        // Level 2: the Python function that called is ours, the line of interest is its caller's.
+        if (PyErr_WarnEx(PyExc_RuntimeWarning, message.c_str(), 2) != 0) {
+            throw nb::python_error();
+        }
+    }
+    return count;
+}
+
+void prepare() {
+    if (numpy_empty == nullptr) {
+        import_numpy();
+    }
+    if (thread_count() == 0) {
+        configured_thread_count();
+    }
+}
+
+Result::Result(nb::handle out, ndk_dtype dtype, const Shape &shape) : fresh_(out.is_none()) {
+    object_ = fresh_ ? new_array(dtype, shape) : nb::borrow(out);
+    argument_.emplace(object_, "out");
+    if (fresh_) {
+        return;
+    }
+    if (argument_->dtype() != dtype) {
+        raise_type(std::string("out: has dtype ") + name_of(argument_->dtype()) + ", and the result has " +
+                   name_of(dtype) + ". Pass an array of dtype " + name_of(dtype) + ", or leave out= away.");
+    }
+    if (!(argument_->shape() == shape)) {
+        raise_value("out: has shape " + to_string(argument_->shape()) + ", and the result has " + to_string(shape) +
+                    ". Pass an array of shape " + to_string(shape) + ", or leave out= away.");
+    }
+    if (argument_->read_only()) {
+        raise_value("out: is read-only. Pass a writable array, or leave out= away.");
+    }
+    if (has_repeated_elements(argument_->view())) {
+        raise_value("out: several of its elements lie at one address (a stride is 0). Pass an array that was not "
+                    "broadcast, or leave out= away.");
+    }
+}
+
+View Result::target(std::initializer_list<const View *> inputs, bool in_place) {
+    const View &own = argument_->view();
+    const bool conflict = !fresh_ && std::any_of(inputs.begin(), inputs.end(), [&](const View *input) {
+        return may_overlap(*input, own) && !(in_place && same_view(*input, own));
+    });
+    if (!conflict) {
+        return own;
+    }
+    const auto bytes = static_cast<std::size_t>(own.shape.size() * item_size(own.dtype));
+    temporary_ = host().allocate(host().context, bytes, 64);
+    if (temporary_ == nullptr) {
+        throw std::bad_alloc();
+    }
+    return contiguous(temporary_, own.dtype, own.shape);
+}
+
+Result::~Result() {
+    if (temporary_ != nullptr) {
+        host().release(host().context, temporary_);
+    }
+}
+
+} // namespace ndkernels

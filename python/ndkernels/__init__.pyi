@@ -1,0 +1,112 @@
+"""Types of the public functions."""
+
+from typing import Any, Literal, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndkernels.typing import Array
+from variantkit.errors import BetterVariantWarning as BetterVariantWarning
+from variantkit.errors import ClassifierError as ClassifierError
+from variantkit.errors import ClassifierFallbackWarning as ClassifierFallbackWarning
+from variantkit.errors import ClassifierNotInstalledError as ClassifierNotInstalledError
+from variantkit.errors import ClassifierNotRunnableError as ClassifierNotRunnableError
+from variantkit.errors import NoUsableClassifierError as NoUsableClassifierError
+from variantkit.errors import UnknownClassifierError as UnknownClassifierError
+from variantkit.errors import VersionMismatchError as VersionMismatchError
+
+__all__ = [
+    "BetterVariantWarning",
+    "ClassifierError",
+    "ClassifierFallbackWarning",
+    "ClassifierNotInstalledError",
+    "ClassifierNotRunnableError",
+    "NoUsableClassifierError",
+    "UnknownClassifierError",
+    "VersionMismatchError",
+    "__version__",
+    "add",
+    "divide",
+    "exp",
+    "get_num_threads",
+    "matmul",
+    "maximum",
+    "multiply",
+    "relu",
+    "set_num_threads",
+    "show_config",
+    "subtract",
+    "sum",
+]
+
+__version__: str
+
+_F = TypeVar("_F", np.float32, np.float64)
+_Out = TypeVar("_Out", bound=Array)
+
+def get_num_threads() -> int: ...
+def set_num_threads(count: int, /) -> None: ...
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+@overload
+def add(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def add(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def add(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def subtract(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def subtract(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def subtract(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def multiply(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def multiply(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def multiply(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def divide(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def divide(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def divide(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def maximum(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def maximum(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def maximum(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def matmul(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def matmul(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def matmul(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def relu(x: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def relu(x: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def relu(x: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def exp(x: NDArray[_F], /, *, out: None = None) -> NDArray[_F]: ...
+@overload
+def exp(x: Array, /, *, out: None = None) -> NDArray[Any]: ...
+@overload
+def exp(x: Array, /, *, out: _Out) -> _Out: ...
+@overload
+def sum(  # noqa: A001
+    x: NDArray[_F], /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
+) -> NDArray[_F]: ...
+@overload
+def sum(  # noqa: A001
+    x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
+) -> NDArray[Any]: ...
+@overload
+def sum(  # noqa: A001
+    x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: _Out
+) -> _Out: ...

@@ -1,0 +1,102 @@
+"""What is loaded, why, and on which machine: for bug reports."""
+
+from __future__ import annotations
+
+import sys
+
+from ndkernels import _binding
+from variantkit import loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["show_config"]
+
+
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """Show which classifier is loaded, why, and what this machine could run.
+
+    With `mode="stdout"` it is printed; with `mode="dicts"` it is returned as a dictionary of plain values that can be
+    written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `installed`,
+    `rejected`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for another mode.
+    """
+    if mode not in ("stdout", "dicts"):
+        msg = f"mode: {mode!r} is unknown; accepted are 'stdout' and 'dicts'. Pass one of these."
+        raise ValueError(msg)
+    config = _collect()
+    if mode == "dicts":
+        return config
+    sys.stdout.write(_text(config))
+    return None
+
+
+def _collect() -> dict[str, Any]:
+    loaded = loader.load("ndkernels")
+    decision, host = loaded.decision, loaded.host
+    return {
+        "version": loaded.catalogue.version,
+        "classifier": loaded.classifier,
+        "reason": decision.reason,
+        "path": loaded.path,
+        "abi": ".".join(map(str, loaded.library.abi)),
+        "host": {
+            "platform": host.platform,
+            "vendor": host.vendor,
+            "brand": host.brand,
+            "hypervisor": host.hypervisor,
+            "sources": [source.name for source in host.sources],
+        },
+        "features": sorted(host.features),
+        "notes": list(host.notes),
+        "threads": _binding.get_num_threads(),
+        "installed": [item.as_dict() for item in loaded.installed],
+        "rejected": dict(decision.rejected),
+        "better": list(decision.better),
+        "install": _install_command(loaded),
+    }
+
+
+def _install_command(loaded: loader.Loaded) -> str | None:
+    if not loaded.decision.better:
+        return None
+    from variantkit.installer import command
+
+    return command(loaded.catalogue, loaded.decision.better[0])
+
+
+def _text(config: dict[str, Any]) -> str:
+    from textwrap import fill
+
+    host = config["host"]
+    machine = host["brand"] or host["vendor"] or "unknown CPU"
+    rows = [
+        ("version", config["version"]),
+        ("classifier", config["classifier"]),
+        ("reason", config["reason"]),
+        ("path", config["path"]),
+        ("abi", config["abi"]),
+        ("host", f"{host['platform']}, {machine}{' (virtual machine)' if host['hypervisor'] else ''}"),
+        ("asked", ", ".join(host["sources"]) or "nothing could be asked"),
+        ("features", " ".join(config["features"])),
+        *(("note", note) for note in config["notes"]),
+        ("threads", str(config["threads"])),
+        *(("installed", _installed_line(item)) for item in config["installed"]),
+        *((f"not {name}", why) for name, why in config["rejected"].items()),
+        ("better", ", ".join(config["better"]) or "nothing: the best published classifier for this machine is loaded"),
+    ]
+    if config["install"]:
+        rows.append(("install", config["install"]))
+    verbatim = ("path", "install", "installed")  # to be copied into a shell: never broken
+    lines = [
+        f"{name:<12}{value}"
+        if name in verbatim
+        else fill(f"{name:<12}{value}", width=100, subsequent_indent=" " * 12, break_on_hyphens=False)
+        for name, value in rows
+    ]
+    return "\n".join(["ndkernels", *(f"  {line}".replace("\n", "\n  ") for line in lines)]) + "\n"
+
+
+def _installed_line(item: dict[str, Any]) -> str:
+    defect = f" ({item['defect']})" if item["defect"] else ""
+    return f"{item['classifier']} {item['version']} at {item['path']}{defect}"
