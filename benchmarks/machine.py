@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from variantkit import host
+from variantkit.features import LEVELS
 
 __all__ = ["describe", "save"]
 
@@ -25,17 +26,11 @@ def describe(*distributions: str) -> dict[str, Any]:
         "cpu": found.brand or found.vendor,
         "virtual": found.hypervisor,
         "cpus": len(os.sched_getaffinity(0)),
-        "level": next(level for level in reversed(sorted(_levels())) if _levels()[level] <= found.features),
+        "level": next(level for level in sorted(LEVELS, reverse=True) if LEVELS[level] <= found.features),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in distributions},
     }
-
-
-def _levels() -> dict[str, frozenset[str]]:
-    from variantkit.features import LEVELS
-
-    return LEVELS
 
 
 def save(name: str, result: dict[str, Any]) -> Path:

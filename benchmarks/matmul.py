@@ -81,7 +81,10 @@ def main() -> int:
 
     print(f"{'GFLOP/s, one thread':<16}" + "".join(f"{name:>12} {'of NumPy':>9}" for name in results))
     for row in next(iter(results.values())):
-        print(f"{row:<16}" + "".join(f"{rows[row]['ours']:>12.1f} {rows[row]['ratio']:>9.2f}" for rows in results.values()))
+        print(
+            f"{row:<16}"
+            + "".join(f"{rows[row]['ours']:>12.1f} {rows[row]['ratio']:>9.2f}" for rows in results.values())
+        )
     if not options.dry_run:
         found = {"machine": machine.describe("ndkernels", "numpy"), "target_ratio": TARGET, "rows": results}
         print(f"written to {os.path.relpath(machine.save('matmul', found))}")

@@ -34,7 +34,9 @@ def main() -> int:
     options = parser.parse_args()
 
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("NDKERNELS_")}
+    # Byte code is written, as pip does when it installs; uv leaves that to the first import.
+    without = ("NDKERNELS_", "PYTHONDONTWRITEBYTECODE")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(without)}
     for number in range(options.rounds + 1):
         for name, code in COMMANDS.items():
             start = time.perf_counter()

@@ -77,6 +77,8 @@ def main(arguments: list[str]) -> int:
     distribution = matrix.project.distribution
     with progress.step(f"pip install {distribution}"):
         run_logged([python, "-m", "pip", "install", *index, distribution], log / "demo-base.log", env=environ)
+    print('\n$ python -c "import ndkernels"', flush=True)
+    subprocess.run([python, "-c", f"import {matrix.project.package}"], cwd=work, env=environ, check=True)
     print(flush=True)
     before = _report(python, environ, work)
     recommended = before["recommended"]

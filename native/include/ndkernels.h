@@ -143,8 +143,8 @@ typedef struct ndk_table {
     /* `out` has x's number of dimensions; along each reduced axis its extent is 1, elsewhere it equals x's. */
     ndk_status (*reduce)(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out);
 
-    /* x1 (..., m, k), x2 (..., k, n), out (..., m, n) with ndim >= 2 and equal leading dimensions (the caller has broadcast
-       them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. */
+    /* x1 (..., m, k), x2 (..., k, n), out (..., m, n) with ndim >= 2 and equal leading dimensions (the caller has
+       broadcast them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. */
     ndk_status (*matmul)(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *out);
 } ndk_table;
 

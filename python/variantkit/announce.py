@@ -58,6 +58,8 @@ def better_message(catalogue: Catalogue, decision: Decision) -> str:
 
 def fallback_messages(catalogue: Catalogue, decision: Decision) -> list[str]:
     """Return the text of a ClassifierFallbackWarning for each installed classifier that should be loaded, but cannot."""
+    if not decision.defective:
+        return []
     from variantkit.installer import command
 
     return [
@@ -112,4 +114,4 @@ def _warn(message: str, category: type[Warning], package: str) -> None:
 
 def _is_internal(name: str, package: str) -> bool:
     # Until something imports `importlib`, its frozen modules go by `_frozen_importlib` and `_frozen_importlib_external`.
-    return f"{name}.".startswith((f"{package}.", "variantkit.", "importlib.", "_frozen_importlib"))
+    return f"{name}.".startswith((f"{package}.", "variantkit.", "importlib.", "_frozen_importlib", "runpy."))
