@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one exported symbol.
+#include "kernels.hpp"
+
+#if !defined(NDK_CLASSIFIER) || !defined(NDK_VERSION)
+#error "the build defines NDK_CLASSIFIER and NDK_VERSION as string literals"
+#endif
+
+namespace {
+
+constexpr ndk_table kTable = {
+    sizeof(ndk_table), NDK_ABI_MAJOR, NDK_ABI_MINOR, NDK_CLASSIFIER, NDK_VERSION,
+    ndk::unary,        ndk::binary,   ndk::reduce,   ndk::matmul,
+};
+
+} // namespace
+
+extern "C" NDK_EXPORT ndk_status ndkernels_open(uint32_t abi_major, const ndk_host *host, const ndk_table **table) {
+    if (table == nullptr || host == nullptr) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    *table = nullptr;
+    if (abi_major != NDK_ABI_MAJOR || host->struct_size < sizeof(ndk_host)) {
+        return NDK_ABI_MISMATCH;
+    }
+    *table = &kTable;
+    return NDK_OK;
+}
