@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from environments import Environment, clean_environ
+from environments import Environment, build_project, clean_environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,32 @@ def installed_all(prepared_environment: Path, index: str, tmp_path_factory: pyte
 def environment_of_all(installed_all: Environment, tmp_path: Path) -> Environment:
     """A copy of `installed_all` that a test may damage."""
     return Environment.copy(installed_all.folder, tmp_path / "env")
+
+
+@pytest.fixture(scope="session")
+def built_saxpy(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The second customer's project, built as its maintainers would; tests must not change it."""
+    project = tmp_path_factory.mktemp("saxpy") / "saxpy"
+    shutil.copytree(ROOT / "tests" / "projects" / "saxpy", project, ignore=shutil.ignore_patterns("build", "dist"))
+    result = build_project(project, wheelhouse)
+    assert result.returncode == 0, result.stderr
+    return project
+
+
+@pytest.fixture
+def saxpy(built_saxpy: Path, tmp_path: Path) -> Path:
+    """A copy of the second customer's project with its build environment and nothing built."""
+    project = tmp_path / "saxpy"
+    built = shutil.ignore_patterns("dist", "cmake", "stamps", "projects", "logs", "base", "stage")
+    shutil.copytree(
+        built_saxpy,
+        project,
+        symlinks=True,
+        ignore=lambda folder, names: (
+            built(folder, names) if Path(folder) in {built_saxpy, built_saxpy / "build"} else set()
+        ),
+    )
+    return project
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Environment", "clean_environ"]
+__all__ = ["Environment", "build_command", "build_project", "clean_environ", "uv"]
 
 
 def clean_environ() -> dict[str, str]:
@@ -103,3 +103,15 @@ def uv() -> str:
     found = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     assert found, "the tests need uv; it is in the dependency group `test`"
     return found
+
+
+def build_command(project: Path, wheelhouse: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that build another project; variantkit comes from this tree's wheels."""
+    environ = {**clean_environ(), "UV_FIND_LINKS": str(wheelhouse), "PIP_FIND_LINKS": str(wheelhouse)}
+    return [sys.executable, "-m", "variantkit", "build", "--root", str(project), *arguments], environ
+
+
+def build_project(project: Path, wheelhouse: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Build another project as its maintainers would."""
+    command, environ = build_command(project, wheelhouse, *arguments)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

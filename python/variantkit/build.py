@@ -15,13 +15,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variantkit.environments import BuildEnvironment, run_logged
-from variantkit.errors import BuildError
+from variantkit.errors import InterpreterNotFoundError
 from variantkit.files import write_atomically
 from variantkit.interpreters import Interpreter, find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
@@ -42,13 +43,19 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
     """Return one interpreter per base wheel of the project in `root`: one per ABI, and one for the stable ABI.
 
     `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, all that this machine can build.
-    Raises `BuildError` when a wanted one is not there.
+    Raises `InterpreterNotFoundError` when there is none, or when a wanted one is not there.
     """
     api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
     by_abi: dict[str, Interpreter] = {}
     for interpreter in find_interpreters():
         if interpreter.version >= (3, 10):
             by_abi.setdefault(_abi(api, interpreter), interpreter)
+    if not by_abi:
+        msg = (
+            f"No Python 3.10 or later with its headers was found, not even the running one, {sys.executable}. "
+            f"Install the headers; on Debian and Ubuntu: apt install python3-dev"
+        )
+        raise InterpreterNotFoundError(msg)
     if wanted is None:
         return list(by_abi.values())
     missing = [tag for tag in wanted if tag not in by_abi]
@@ -57,7 +64,7 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
             f"No Python for {', '.join(missing)} was found on this machine (found: {', '.join(by_abi) or 'none'}). "
             f"Install it, with its headers, or leave it out."
         )
-        raise BuildError(msg)
+        raise InterpreterNotFoundError(msg)
     return [by_abi[tag] for tag in wanted]
 
 

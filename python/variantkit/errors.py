@@ -11,6 +11,7 @@ __all__ = [
     "ClassifierNotRunnableError",
     "HostFileError",
     "IndexingError",
+    "InterpreterNotFoundError",
     "LibraryOpenError",
     "MatrixError",
     "NoUsableClassifierError",
@@ -36,6 +37,10 @@ class BuildError(VariantkitError, RuntimeError):
 
 class IndexingError(VariantkitError, ValueError):
     """A simple repository could not be written from these files."""
+
+
+class InterpreterNotFoundError(VariantkitError, LookupError):
+    """There is no Python here that a wheel can be built for."""
 
 
 class PackageNotFoundError(VariantkitError, LookupError):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from environments import Environment, clean_environ
+from environments import Environment
 from variantkit import generate
 from variantkit.index import write_index
 
@@ -32,15 +29,8 @@ def project(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheels(project: Path, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    copy = tmp_path_factory.mktemp("saxpy") / "saxpy"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("build", "dist", "__pycache__"))
-    # variantkit is a build requirement like any other, here from this tree's wheels.
-    environ = {**clean_environ(), "UV_FIND_LINKS": str(wheelhouse), "PIP_FIND_LINKS": str(wheelhouse)}
-    command = [sys.executable, "-m", "variantkit", "build", "--root", str(copy)]
-    result = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return sorted((copy / "dist").glob("*.whl"))
+def wheels(built_saxpy: Path) -> list[Path]:
+    return sorted((built_saxpy / "dist").glob("*.whl"))
 
 
 def test_its_generated_files_have_not_drifted(project: Path) -> None:

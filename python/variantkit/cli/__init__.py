@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from variantkit.errors import VariantkitError
+from variantkit.errors import BuildError, VariantkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +20,9 @@ _COMMANDS = {
     "index": "write a static package index from wheels",
 }
 
-# A wrong input is the caller's mistake, as wrong arguments are (argparse's 2).
-_FAILED = 2
+_FAILED = 1
+# The caller's mistake, as wrong arguments are for argparse.
+_WRONG_INPUT = 2
 _INTERRUPTED = 130
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, text in _COMMANDS.items():
             print(f"  {name:<8} {text}")
         print("\n`variantkit COMMAND --help` tells more.")
-        return 0 if words else _FAILED
+        return 0 if words else _WRONG_INPUT
     if words[0] == "--version":
         from importlib.metadata import version
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in _COMMANDS:
         print(f"variantkit: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
-        return _FAILED
+        return _WRONG_INPUT
     module = importlib.import_module(f".{words[0]}", __name__)
     return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))
 
@@ -52,9 +53,12 @@ def run(command: Callable[[], int]) -> int:
     """Call `command`; turn this package's errors and an interrupt into a line on stderr and an exit status."""
     try:
         return command()
-    except VariantkitError as error:
+    except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return _FAILED
+    except VariantkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _WRONG_INPUT
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and the next run goes on from there", file=sys.stderr)
         return _INTERRUPTED
