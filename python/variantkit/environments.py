@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ _ALWAYS = (
 )
 
 _TAIL = 25
+
+# Seconds that a command has to end after it was told to.
+_GRACE = 5.0
 
 
 class BuildEnvironment:
@@ -97,9 +101,17 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it has started, and return when none of them can write any more."""
     if sys.platform == "win32":
         process.terminate()
-    else:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
+        process.wait()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        # The leader is gone, but a compiler or a backend of its group may still be at work.
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
