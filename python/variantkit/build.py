@@ -199,7 +199,10 @@ class Builder:
         return wheel, False
 
     def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
-        options = {**settings, "build-dir": str(self.work / "cmake" / key)}
+        # CMake takes a compiler and its flags from the environment at the first configure only.
+        toolchain = _toolchain()
+        tree = f"{key}-{hashlib.sha256(toolchain.encode()).hexdigest()[:8]}" if toolchain else key
+        options = {**settings, "build-dir": str(self.work / "cmake" / tree)}
         if self.warnings_are_errors:
             options["cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR"] = "ON"
         if ccache := shutil.which("ccache"):
@@ -230,13 +233,17 @@ class Builder:
             sources.append(project)
         digest = hashlib.sha256(more)
         digest.update(f"{interpreter.executable}{interpreter.version}{self.warnings_are_errors}".encode())
-        digest.update(
-            "".join(os.environ.get(name, "") + "\0" for name in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")).encode()
-        )
+        digest.update(_toolchain().encode())
         for path in _files(sources, self.work):
             digest.update(f"{path}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _toolchain() -> str:
+    """Return what the environment says about compilers, or an empty string."""
+    names = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_ARGS")
+    return "\n".join(f"{name}={os.environ[name]}" for name in names if os.environ.get(name))
 
 
 def _files(sources: list[Path], work: Path) -> list[Path]:
