@@ -205,8 +205,8 @@ class Builder:
         options = {**settings, "build-dir": str(self.work / "cmake" / tree)}
         if self.warnings_are_errors:
             options["cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR"] = "ON"
-        if ccache := shutil.which("ccache"):
-            options["cmake.define.CMAKE_CXX_COMPILER_LAUNCHER"] = ccache
+        # Said even where there is none: CMake remembers the one that was there at the first configure.
+        options["cmake.define.CMAKE_CXX_COMPILER_LAUNCHER"] = shutil.which("ccache") or ""
         return options
 
     def _environ(self) -> dict[str, str]:
