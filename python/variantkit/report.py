@@ -206,15 +206,14 @@ def render(report: dict[str, Any]) -> str:
         lines.append(
             f"{row['name']:<18} {'yes' if row['runnable'] else 'no':<10} {state:<12} {row['why_not']}".rstrip()
         )
-    lines += [
-        "",
-        f"loaded       {_loaded_text(report)}",
-        f"recommended  {report['recommended'] or 'none can run here'}",
-    ]
+    lines += ["", f"loaded       {_loaded_text(report)}"]
+    if report["loaded"]:
+        lines.append(f"reason       {report['reason']}")
+    lines.append(f"recommended  {report['recommended'] or 'none can run here'}")
     if report["command"]:
         lines.append(f"install      {report['command']}")
     elif report["recommended"]:
-        lines.append("             the best classifier for this machine is installed")
+        lines.append("install      nothing: the best classifier for this machine is installed")
     return "\n".join(lines)
 
 
