@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Builder", "choose_interpreters"]
 
 # Build-time modules that a wheel depends on; the run-time ones are a wheel of their own.
-_OWN_INPUTS = ("backend.py", "classifier_project.py", "matrix.py", "cmake/variantkitConfig.cmake")
+_OWN_INPUTS = ("backend.py", "classifier_project.py", "matrix.py", "matrix_check.py", "cmake/variantkitConfig.cmake")
 
 
 def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
