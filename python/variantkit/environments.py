@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from variantkit.errors import BuildError
 from variantkit.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 __all__ = ["BuildEnvironment", "run_logged"]
 
@@ -82,22 +84,45 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
     words = [str(word) for word in command]
     with log.open("w", encoding="utf-8") as file:
         print("$", *words, file=file, flush=True)
+        process = None
         try:
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=env, start_new_session=True
-            )
+            with _interrupt_deferred():
+                process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=env,
+                    start_new_session=True,
+                )
+            status = process.wait()
         except OSError as error:
             msg = f"{words[0]} cannot be started: {error.strerror}. Install it, or name another one."
             raise BuildError(msg) from error
-        try:
-            status = process.wait()
         except BaseException:
-            _end(process)
+            if process is not None:
+                _end(process)
             raise
     if status:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:])
         msg = f"{Path(words[0]).name} failed with status {status}:\n{tail}\nThe whole output is in {log}"
         raise BuildError(msg)
+
+
+@contextlib.contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the process that is being started is known, so that it can be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting and callable(before):
+        before(*waiting[0])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -229,7 +229,7 @@ def test_the_sdist_builds_the_base_wheel_with_plain_pip(
     fresh_environment: Environment, wheelhouse: Path, root: Path, tmp_path: Path
 ) -> None:
     subprocess.run(
-        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(root)],
+        [sys.executable, "-m", "build", "--sdist", "--installer", "uv", "--outdir", str(tmp_path), str(root)],
         check=True, capture_output=True,
     )  # fmt: skip
     (sdist,) = tmp_path.glob("ndkernels-*.tar.gz")

@@ -17,7 +17,11 @@ pytestmark = pytest.mark.wheels
 
 def test_ctrl_c_in_a_build(saxpy: Path, wheelhouse: Path) -> None:
     command, environ = build_command(saxpy, wheelhouse)
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background has them ignore SIGINT, and the build would inherit that.
+    process = subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
+    )  # fmt: skip
     # The first wheel is being built once its log is there.
     log = saxpy / "build" / "logs" / "saxpy_fast_v2.log"
     deadline = time.monotonic() + 120
