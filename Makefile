@@ -1,4 +1,5 @@
-# Two commands, each a nox session; nox itself lives in .venv. `make PYTHON=python3.12 demo` takes another Python.
+# Two commands, each a nox session; nox itself lives in .venv. `make PYTHON=python3.12 demo` takes another Python (after
+# `make clean`, if there has been one).
 PYTHON ?= python3
 VENV := .venv
 NOX := $(VENV)/bin/nox
@@ -14,11 +15,13 @@ demo test lint: $(NOX)
 	@$(NOX) --session $@
 
 $(NOX): Makefile
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is not there; name a Python: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or later is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "setting up nox in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	  { echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "nox[uv]>=2025.5" "virtualenv<22"
 	@touch $@
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.5"
@@ -10,6 +12,7 @@ nox.options.sessions = ["lint", "test"]
 nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+VERSION = PYPROJECT["project"]["version"]
 CLASSIFIERS = [name for name in PYPROJECT["project"]["optional-dependencies"] if name != "all"]
 
 
@@ -22,16 +25,16 @@ def group(name: str) -> list[str]:
 def demo(session: nox.Session) -> None:
     """Build, index, install with pip into a fresh environment, report, and time generic against the best."""
     session.install(*group("build"))
-    session.run("python", "-m", "tools.demo", *session.posargs)
+    run(session, "python", "-m", "tools.demo", *session.posargs)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """Run the whole test suite against freshly built and installed wheels."""
     session.install(*group("build"), *group("test"))
-    session.run("python", "-m", "tools.build", "--werror", "--out", "build/dist")
+    run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
     install_wheels(session)
-    session.run("pytest", *session.posargs)
+    run(session, "pytest", *session.posargs)
 
 
 @nox.session
@@ -41,8 +44,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check", "--diff")
     session.run("mypy")
-    sources = session.run("git", "ls-files", "*.cpp", "*.hpp", "*.h", "*.cu", external=True, silent=True)
-    session.run("clang-format", "--dry-run", "--Werror", *str(sources).split())
+    session.run("clang-format", "--dry-run", "--Werror", *native_sources())
     session.run("python", "-m", "tools.matrix", "--check")
 
 
@@ -52,8 +54,7 @@ def format(session: nox.Session) -> None:  # noqa: A001
     session.install(*group("build"), *group("lint"))
     session.run("ruff", "check", "--fix")
     session.run("ruff", "format")
-    sources = session.run("git", "ls-files", "*.cpp", "*.hpp", "*.h", "*.cu", external=True, silent=True)
-    session.run("clang-format", "-i", *str(sources).split())
+    session.run("clang-format", "-i", *native_sources())
     session.run("python", "-m", "tools.matrix", "--write")
 
 
@@ -61,7 +62,7 @@ def format(session: nox.Session) -> None:  # noqa: A001
 def build(session: nox.Session) -> None:
     """Build all wheels that this machine can build into dist/, and index them."""
     session.install(*group("build"))
-    session.run("python", "-m", "tools.build", *session.posargs)
+    run(session, "python", "-m", "tools.build", *session.posargs)
     session.run("python", "-m", "tools.index")
 
 
@@ -69,10 +70,21 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure start-up and matmul beside the peers and write benchmarks/results/."""
     session.install(*group("build"), *group("bench"))
-    session.run("python", "-m", "tools.build", "--out", "build/dist")
+    run(session, "python", "-m", "tools.build", "--out", "build/dist")
     install_wheels(session)
     session.run("python", "benchmarks/startup.py", *session.posargs)
     session.run("python", "benchmarks/matmul.py", *session.posargs)
+
+
+def run(session: nox.Session, *command: str) -> None:
+    """Run a command that cleans up after Ctrl-C itself; nox would give it half a second for that."""
+    session.run(*command, interrupt_timeout=20, terminate_timeout=20)
+
+
+def native_sources() -> list[str]:
+    """Return the C++ files of this tree."""
+    files = [path for folder in ("native", "tests") for path in Path(folder).rglob("*")]
+    return sorted(str(path) for path in files if path.suffix in {".c", ".cpp", ".cu", ".h", ".hpp"})
 
 
 def install_wheels(session: nox.Session) -> None:
@@ -81,5 +93,5 @@ def install_wheels(session: nox.Session) -> None:
     ours = ["variantkit", "ndkernels", *(f"ndkernels-{name}" for name in CLASSIFIERS)]
     session.install(
         "--no-index", "--find-links", "build/dist", *(f"--reinstall-package={name}" for name in ours),
-        "ndkernels[all]", "variantkit[build]",
+        f"ndkernels[all]=={VERSION}", "variantkit[build]",
     )  # fmt: skip

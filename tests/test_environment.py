@@ -35,8 +35,6 @@ def test_faiss_2866_spellings_do_not_silently_select_nothing(spelling: str) -> N
         ("GIZMO_WARN", "no", "0 or 1"),
         ("GIZMO_WARN", "2", "0 or 1"),
         ("GIZMO_LOG", "loud", "info or debug"),
-        ("BACKEND_PRIORITY_CPU", "high", "an integer such as 0"),
-        ("BACKEND_PRIORITY_GPU", "1.5", "an integer such as 100"),
     ],
 )
 def test_a_value_that_is_not_allowed_names_the_variable_and_what_is(name: str, value: str, allowed: str) -> None:
@@ -46,6 +44,28 @@ def test_a_value_that_is_not_allowed_names_the_variable_and_what_is(name: str, v
     assert str(caught.value).startswith(f"{name}='{value}'")
     assert allowed in str(caught.value)
     assert str(caught.value).endswith("or unset it")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default"),
+    [
+        ("BACKEND_PRIORITY_CPU", "high", 0),
+        ("BACKEND_PRIORITY_GPU", "1.5", 100),
+        ("BACKEND_PRIORITY_CPU", "9" * 5000, 0),
+    ],
+)
+def test_a_variable_that_may_belong_to_another_program_is_no_error(name: str, value: str, default: int) -> None:
+    settings = read("GIZMO", {name: value})
+    assert settings.replace(ignored=()) == Settings()
+    (message,) = settings.ignored
+    assert message.startswith(f"{name}='{value[:60]}' is not a number, and {default} is used")
+    assert message.endswith("or unset it")
+
+
+def test_the_page_says_which_values_are_errors() -> None:
+    page = " ".join(markdown("GIZMO", "gizmo-kit").split())
+    assert "A value that is not allowed is an error that names what is, in the variables named GIZMO_…" in page
+    assert "in the others, which other programs read too, it is a `RuntimeWarning`, and the default is used." in page
 
 
 def test_the_page_has_every_variable_once() -> None:

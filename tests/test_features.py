@@ -14,7 +14,7 @@ def test_a_level_is_complete(level: str) -> None:
 
 
 def test_levels_grow() -> None:
-    levels = list(LEVELS.values())
+    levels = [features for level, features in LEVELS.items() if level.startswith("x86")]
     assert all(low < high for low, high in pairwise(levels))
     assert [len(level) for level in levels] == [7, 14, 23, 28]
 

@@ -77,7 +77,7 @@ def test_cmake_has_the_flags_of_every_row(root: Path, matrix: Matrix) -> None:
     for row in matrix.rows:
         found = re.search(rf"set\(VARIANTKIT_{row.name}_COMPILE_FLAGS_GNU (.*)\)", text)
         assert found is not None
-        assert tuple(found[1].split()) == row.compile_flags["gcc"]
+        assert tuple(found[1].split()) == tuple(f'"{flag}"' for flag in row.compile_flags["gcc"])
 
 
 def test_there_is_a_preset_per_row(root: Path, matrix: Matrix) -> None:
@@ -100,3 +100,11 @@ def test_all_is_every_cpu_classifier_but_the_base(matrix: Matrix) -> None:
     extras = generate.extras(matrix, "1.0")
     assert list(extras) == ["avx2", "avx512", "all"]
     assert extras["all"] == extras["avx2"] + extras["avx512"]
+
+
+def test_flags_keep_their_blanks_and_dollars_in_cmake(copy: Path) -> None:
+    classifiers = copy / "classifiers.toml"
+    text = classifiers.read_text().replace('"-Wl,-z,x86-64-v3"', "'-Wl,-rpath,$ORIGIN/../a b\"c'", 1)
+    classifiers.write_text(text)
+    generate.write(copy)
+    assert r'"-Wl,-rpath,\$ORIGIN/../a b\"c"' in (copy / "native" / "classifiers.cmake").read_text()

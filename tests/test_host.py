@@ -41,7 +41,7 @@ def test_a_recorded_machine_has_its_level(name: str) -> None:
     recorded = RECORDED[name]
     host = recorded.detect()
     assert host.platform == f"{recorded.system}-{recorded.machine}"
-    reached = [level for level, features in LEVELS.items() if features <= host.features]
+    reached = [level for level, features in LEVELS.items() if level.startswith("x86") and features <= host.features]
     assert (reached[-1] if reached else "") == recorded.expected.get("level", "")
     wanted = recorded.expected.get("note", "")
     assert any(wanted in note for note in host.notes) if wanted else host.notes == ()

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import variantkit
 from hosts import HOSTS
 from variantkit.errors import HostFileError
 from variantkit.hostfile import read
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_host_file_with_hexadecimal_leaves() -> None:
@@ -17,6 +17,22 @@ def test_a_host_file_with_hexadecimal_leaves() -> None:
     assert recorded.cpuid is not None
     assert recorded.cpuid.leaves[7, 0] == (0, 0x021C27AB, 0, 0x9C000600)
     assert recorded.cpuid.xcr0 == 7
+
+
+def test_python_310_without_tomli_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    with pytest.raises(HostFileError, match=r"haswell\.toml: .*pip install tomli$"):
+        read(HOSTS / "haswell.toml")
+
+
+def test_the_module_is_imported_without_a_parser_of_toml() -> None:
+    code = "import sys; sys.modules.update(tomllib=None, tomli=None); import variantkit.hostfile"
+    where = str(Path(variantkit.__file__ or "").parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={"PYTHONPATH": where}
+    )
+    assert done.returncode == 0, done.stderr
 
 
 HEAD = 'name = "x"\nsource = "y"\nsystem = "linux"\nmachine = "x86_64"\n'

@@ -10,8 +10,17 @@ from variantkit.matrix import read_pyproject
 
 
 def tracked(root: Path) -> list[Path]:
-    out = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
-    return [root / name for name in out.split("\0") if name and (root / name).exists()]
+    """Return the files that belong to the project: git's, or where there is no git those outside of build folders."""
+    try:
+        git = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True)
+        names = git.stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        built = {"build", "dist", "__pycache__"}
+        found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        names = [
+            str(path) for path in found if not any(part in built or part.startswith(".") for part in path.parts[:-1])
+        ]
+    return [root / name for name in names if name and (root / name).exists()]
 
 
 def test_variantkit_knows_no_customer(root: Path) -> None:

@@ -72,3 +72,15 @@ def test_a_file_name_that_is_no_wheel(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(IndexingError):
         write_index([path], tmp_path / "index")
+
+
+def test_two_wheels_of_one_name_are_refused_and_neither_is_touched(tmp_path: Path) -> None:
+    one, two = wheel(tmp_path / "a", "same"), wheel(tmp_path / "b", "same")
+    with zipfile.ZipFile(two, "a") as archive:
+        archive.writestr("more", "content")
+    before = one.read_bytes(), two.read_bytes()
+    with pytest.raises(IndexingError, match="was given twice"):
+        write_index([one, two], tmp_path / "index")
+    with pytest.raises(IndexingError, match="was given twice"):
+        write_index([one, one], tmp_path / "index")
+    assert (one.read_bytes(), two.read_bytes()) == before

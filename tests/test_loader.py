@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -78,7 +79,7 @@ def resolve(tree: Tree, machine: str, opener: Callable[[str], Any], **settings: 
     )
 
 
-def load(tree: Tree, machine: str, opener: Callable[[str], Any]) -> Loaded:
+def load(tree: Tree, machine: str, opener: Callable[[str], Any] | None) -> Loaded:
     """Load through the public function, as the package `gizmo` does when it is imported."""
     sys.path.insert(0, str(tree.root))
     try:
@@ -207,7 +208,63 @@ def test_an_error_that_is_not_about_opening_is_not_hidden(tree: Tree) -> None:
         resolve(tree.install("generic"), "haswell", broken)
 
 
+class Library:
+    """Says what it is, as the libraries of a compiled binding do."""
+
+    def __init__(self, classifier: object, version: object) -> None:
+        self.classifier = classifier
+        self.version = version
+
+
+@pytest.mark.parametrize(
+    ("library", "why"),
+    [
+        (Library("generic", "1.2.0"), "its library says its classifier is generic, where avx2 was expected"),
+        (Library("avx2", "1.1.0"), "its library says its version is 1.1.0, where 1.2.0 was expected"),
+    ],
+)
+def test_a_library_that_says_it_is_another_is_not_used(tree: Tree, library: Library, why: str) -> None:
+    with pytest.warns(ClassifierFallbackWarning, match=why):
+        loaded = load(
+            tree.install("generic", "avx2"),
+            "haswell",
+            lambda path: library if "avx2" in path else Library("generic", "1.2.0"),
+        )
+    assert loaded.classifier == loaded.library.classifier == "generic"
+    assert {item.classifier: item.defect for item in loaded.installed} == {"generic": "", "avx2": why}
+
+
+def test_what_a_library_says_counts_only_where_it_is_text(tree: Tree) -> None:
+    """`ctypes.CDLL` has a function for each symbol, and a library may well export one called `version`."""
+    assert resolve(tree.install("avx2"), "haswell", lambda path: Library(len, len)).classifier == "avx2"
+    assert resolve(tree, "haswell", lambda path: Library("avx2", "1.2.0")).classifier == "avx2"
+
+
 # --- nothing usable: the cause and the cure
+
+
+def test_the_error_has_what_was_found(tree: Tree) -> None:
+    tree.install("generic", "avx2")
+    opener = Opener(generic=OSError("file too short"), avx2=OSError("no"))
+    with pytest.raises(loader.NothingLoadedError) as caught:
+        resolve(tree, "haswell", opener)
+    decision = caught.value.decision
+    assert decision is not None
+    assert (decision.chosen, decision.defective) == (None, ("avx2", "generic"))
+    opened = {item.classifier: item.defect for item in caught.value.installed}
+    assert opened == {
+        "generic": "its library could not be opened: file too short",
+        "avx2": "its library could not be opened: no",
+    }
+    copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (str(copied), copied.installed) == (str(caught.value), caught.value.installed)
+
+
+def test_the_error_of_a_forced_one_has_what_was_found(tree: Tree) -> None:
+    with pytest.raises(loader.NothingLoadedError, match="GIZMO_CLASSIFIER=avx2") as caught:
+        resolve(tree.install("generic", "avx2"), "haswell", Opener(avx2=OSError("no")), forced="avx2")
+    assert caught.value.decision is None
+    assert [bool(item.defect) for item in caught.value.installed] == [False, True]
 
 
 def test_an_incomplete_base_wheel(tree: Tree) -> None:
@@ -271,6 +328,17 @@ def test_a_setting_that_is_not_allowed(tree: Tree, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GIZMO_WARN", "never")
     with pytest.raises(SettingError, match="GIZMO_WARN='never'"):
         load(tree.install("generic"), "haswell", Opener())
+
+
+@pytest.mark.parametrize("silence", ["0", "1"])
+def test_a_priority_that_is_no_number_may_belong_to_another_program(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, silence: str
+) -> None:
+    monkeypatch.setenv("BACKEND_PRIORITY_CPU", "high")
+    monkeypatch.setenv("GIZMO_WARN", silence)
+    with pytest.warns(RuntimeWarning, match=r"BACKEND_PRIORITY_CPU='high' is not a number, and 0 is used") as caught:
+        assert load(tree.install("generic", "avx2"), "haswell", Opener()).classifier == "avx2"
+    assert [warning.category for warning in caught] == [RuntimeWarning]
 
 
 # --- the warning about a better one
@@ -346,6 +414,12 @@ def test_a_filter_silences_it(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> No
     assert caught == []
 
 
+def test_a_frozen_application_has_nothing_to_install_into(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    import_customer(tree.install("generic"), "zen5", monkeypatch)
+    assert sys.modules["gizmo"].LOADED.decision.better == ("avx512", "avx2")
+
+
 def test_the_variable_does_not_silence_what_is_broken(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIZMO_WARN", "0")
     with pytest.warns(ClassifierFallbackWarning):
@@ -418,6 +492,51 @@ def test_the_catalogue_names_the_compiled_reading(tree: Tree, monkeypatch: pytes
     assert loader.catalogue_of("gizmo") == CATALOGUE
 
 
+# --- the function that opens
+
+
+def test_the_catalogue_names_the_opener(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, CATALOGUE.replace(opener="gizmo._binding:open_library")).install("avx2")
+    (tree.package / "_binding.py").write_text("def open_library(path): return ['by gizmo', path]\n", encoding="utf-8")
+    loaded = load(tree, "haswell", None)
+    assert loaded.library == ["by gizmo", loaded.path]
+
+
+def test_an_opener_that_is_given_goes_first(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, CATALOGUE.replace(opener="gizmo._binding:open_library")).install("avx2")
+    assert load(tree, "haswell", Opener()).library == "library avx2"
+
+
+@pytest.mark.parametrize("binding", [None, "other = len\n"])
+def test_an_opener_that_cannot_be_imported_is_not_replaced_by_another(tmp_path: Path, binding: str | None) -> None:
+    tree = Tree(tmp_path, CATALOGUE.replace(opener="gizmo._binding:open_library")).install("avx2")
+    if binding is not None:
+        (tree.package / "_binding.py").write_text(binding, encoding="utf-8")
+    with pytest.raises(NoUsableClassifierError, match=r"gizmo\._binding:open_library.* cannot be imported") as caught:
+        load(tree, "haswell", None)
+    assert str(caught.value).endswith("--force-reinstall --no-deps gizmo-kit==1.2.0")
+
+
+def test_a_catalogue_that_was_generated_without_an_opener(tree: Tree) -> None:
+    text = (tree.package / "_catalogue.py").read_text(encoding="utf-8")
+    (tree.package / "_catalogue.py").write_text(text.replace("opener='', ", ""), encoding="utf-8")
+    assert load(tree.install("avx2"), "haswell", Opener()).classifier == "avx2"
+    assert loader.compiled_opener(CATALOGUE) is None
+
+
+def test_an_editable_install_is_loaded_from_all_its_folders(tree: Tree, tmp_path: Path) -> None:
+    compiled = tmp_path / "build" / "gizmo"
+    tree.install("generic", folder=compiled / "classifiers" / "generic")
+    (tree.package / "__init__.py").write_text(f"__path__.append({str(compiled)!r})\n", encoding="utf-8")
+    sys.path.insert(0, str(tree.root))
+    try:
+        importlib.invalidate_caches()
+        loaded = loader.load("gizmo", host=host("k10"), open_library=Opener())
+    finally:
+        sys.path.remove(str(tree.root))
+    assert loaded.path == str(compiled / "classifiers" / "generic" / "libgizmo_generic.so")
+
+
 # --- threads
 
 
@@ -487,6 +606,21 @@ def test_nuitka_3437_a_frozen_application_starts_no_process(tree: Tree) -> None:
         print(gizmo.LOADED.classifier)
     """
     assert python(code, tree.root).strip() == "generic"
+
+
+def test_llama_cpp_a_module_that_is_run_does_not_load_from_where_one_stands(tree: Tree, tmp_path: Path) -> None:
+    """`python -m` writes the current directory into sys.path as an absolute path."""
+    planted = Tree(tmp_path / "planted").install("avx2").root
+    (planted / "gizmo").rename(planted / "elsewhere")
+    (planted / "program.py").write_text(
+        "import sys, gizmo; print(gizmo.LOADED.classifier, sys.path[0])\n", encoding="utf-8"
+    )
+    code = f"""
+        import os, subprocess, sys
+        os.chdir({str(planted)!r})
+        subprocess.run([sys.executable, "-W", "ignore", "-m", "program"], check=True)
+    """
+    assert python(code, tree.install("generic").root).split() == ["generic", str(planted)]
 
 
 HEAVY = (

@@ -137,6 +137,38 @@ def test_compile_flags_without_link_flags(broken: Broken) -> None:
     assert "only one of them has clang" in broken("link-flags.clang = []\n", "")
 
 
+@pytest.mark.parametrize("name", ["base", "all"])
+def test_names_that_mean_something_else(broken: Broken, name: str) -> None:
+    message = broken('name = "avx2"', f'name = "{name}"')
+    assert f'row "{name}", key "name": "{name}" ' in message
+    assert "Choose another name" in message
+
+
+def test_a_platform_of_another_architecture(broken: Broken) -> None:
+    message = broken('platforms = ["linux-x86_64"]', 'platforms = ["linux-x86_64", "linux-aarch64"]')
+    assert 'row "generic", key "platforms": aarch64 is no machine of the level x86-64' in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("rank = 20", "rank = 20.0"), ('name = "avx2"', 'name = "avx2\\n"'), ('"Haswell, Zen 1', '"Haswell,\\nZen 1')],
+)
+def test_values_that_generated_files_cannot_hold(broken: Broken, old: str, new: str) -> None:
+    assert "Write " in broken(old, new)
+
+
+def test_an_arm_row_can_be_written(root: Path, tmp_path: Path) -> None:
+    text = (root / "classifiers.toml").read_text()
+    row = text.partition("[[classifier]]")[2].partition("[[classifier]]")[0]
+    row = (
+        row.replace('"generic"', '"neon"').replace('"linux-x86_64"', '"linux-aarch64"').replace('"x86-64"', '"armv8-a"')
+    )
+    start, end = row.index("features = ["), row.index("]", row.index("features = ["))
+    row = row[:start] + 'features = ["asimd", "fp"' + row[end:]
+    (tmp_path / "classifiers.toml").write_text(text + "\n[[classifier]]" + row.replace("rank = 0", "rank = 5"))
+    assert [each.name for each in read_matrix(tmp_path).published("linux-aarch64")] == ["neon"]
+
+
 def test_unknown_base(broken: Broken) -> None:
     message = broken('base = "generic"', 'base = "sse9"')
     assert '[project], key "base": there is no row "sse9"; allowed are: generic, avx2, avx512' in message

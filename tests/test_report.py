@@ -92,10 +92,44 @@ def test_a_forced_classifier_is_reported(package: report.Package, monkeypatch: p
     monkeypatch.setenv("GIZMO_CLASSIFIER", "generic")
     data = on(package, "haswell")
     assert (data["forced"], data["loaded"]["classifier"], data["better"]) == ("generic", "generic", False)
+    assert report.why_not(data, "generic").startswith("generic is the one that is loaded")
+    assert report.why_not(data, "avx2").startswith("avx2 is not loaded: GIZMO_CLASSIFIER asks for generic")
+    assert "forced by the environment" in report.render(data)
+
+
+def test_a_forced_classifier_that_cannot_run_is_reported(
+    package: report.Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIZMO_CLASSIFIER", "avx512")
     data = on(package, "haswell")
-    assert data["loaded"] is None
+    assert (data["loaded"], data["better"], data["command"]) == (None, False, None)
     assert "cannot run here" in data["reason"]
+    assert not any(row["chosen"] for row in data["classifiers"])
+    monkeypatch.setattr(report, "locate", lambda *arguments: package)
+    assert run(lambda: detect.main(["gizmo", "--host", str(HOSTS / "haswell.toml")], prog="detect")) == 1
+
+
+def test_a_library_that_cannot_be_opened_is_not_promised(
+    package: report.Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    haswell = hostfile.read(HOSTS / "haswell.toml").detect()
+    monkeypatch.setattr("variantkit.host.detect", lambda *arguments, **settings: haswell)
+
+    def opener(path: str) -> str:
+        if "avx2" in path:
+            msg = "cut off"
+            raise OSError(msg)
+        return path
+
+    monkeypatch.setattr(report.Package, "opener", lambda self: opener)
+    data = report.gather(package)
+    assert (data["loaded"]["classifier"], data["recommended"], data["better"]) == ("generic", "avx2", True)
+    assert "--force-reinstall" in data["command"]
+    assert "cut off" in report.render(data)
+
+
+def test_status_1_where_nothing_can_run(catalogue_file: Path) -> None:
+    assert command(catalogue_file, "--host", str(HOSTS / "macos-m1.toml")) == 1
 
 
 def test_no_such_package() -> None:

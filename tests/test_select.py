@@ -38,6 +38,13 @@ def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
 SUBSETS = subsets(CATALOGUE.names)
 
 
+def test_a_record_that_cannot_be_hashed_names_its_field() -> None:
+    decision = select(CATALOGUE, installed("generic"), host("haswell"))
+    with pytest.raises(TypeError, match="Decision has a dict in its field 'missing', and cannot be hashed"):
+        hash(decision)
+    assert len({*installed("generic"), *installed("generic")}) == 1
+
+
 # --- the property: every machine, every set of installed classifiers
 
 

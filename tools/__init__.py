@@ -1,11 +1,10 @@
 """The commands of this repository, `python -m tools.NAME`: they parse arguments, call variantkit and print.
 
-They run from a bare checkout: where variantkit is not installed, the one in this tree is used.
+They run from a bare checkout, and always with the variantkit of this tree, also where another one is installed.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -13,5 +12,10 @@ __all__ = ["ROOT"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
-if importlib.util.find_spec("variantkit") is None:
-    sys.path.insert(0, str(ROOT / "python"))
+# Once the package is imported, its modules are found through it. The folder does not stay on the path: ndkernels lies
+# there too, without a library, and `tools.detect` reports on the installed one.
+sys.path.insert(0, str(ROOT / "python"))
+try:
+    import variantkit  # noqa: F401
+finally:
+    sys.path.remove(str(ROOT / "python"))

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     """Run the demonstration and return its exit status."""
     from variantkit.build import Builder, choose_interpreters
     from variantkit.environments import run_logged
+    from variantkit.host import this_machine
     from variantkit.index import write_index
     from variantkit.matrix import read_matrix
     from variantkit.progress import Progress
@@ -51,11 +52,10 @@ def main(arguments: list[str]) -> int:
 
     started = time.perf_counter()
     matrix = read_matrix(ROOT)
-    names = [row.name for row in matrix.rows]
+    names = [row.name for row in matrix.published("-".join(this_machine()))]
     # One interpreter is enough to show it: the one this runs on, which the fresh environment gets too.
-    here = [
-        each for each in choose_interpreters(ROOT) if Path(each.executable) == Path(sys.executable)
-    ] or choose_interpreters(ROOT)[:1]
+    found = choose_interpreters(ROOT)
+    here = [each for each in found if each.version == sys.version_info[:2]] or found[:1]
     progress = Progress(0)
     builder = Builder(root=ROOT, out=ROOT / "build" / "dist", progress=progress)
     progress.total = builder.count(names, here) + 5

@@ -14,6 +14,7 @@ CATALOGUE = Catalogue(
     base="generic",
     prefix="NDKERNELS",
     cpuid="ndkernels._binding:cpuid",
+    opener="ndkernels._binding:open_library",
     classifiers=(
         Classifier(
             name="generic",

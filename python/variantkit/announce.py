@@ -16,20 +16,25 @@ if TYPE_CHECKING:
     from variantkit.loader import Loaded
     from variantkit.select import Decision, Installed
 
-__all__ = ["announce", "better_message", "fallback_messages", "log_lines", "nothing_usable"]
+__all__ = ["announce", "better_message", "cannot_open", "fallback_messages", "log_lines", "nothing_usable"]
 
 
 def announce(loaded: Loaded, settings: Settings) -> None:
-    """Log what was loaded; warn about classifiers that cannot be used, and about a better one that is not installed."""
+    """Log what was loaded; warn about classifiers that cannot be used, and about a better one that is not installed.
+
+    A frozen application does not warn about the latter: its user has no environment to install into.
+    """
     lines = log_lines(loaded)
     logging = sys.modules.get("logging")
     if logging is not None:  # nobody can have configured what nobody has imported
         logging.getLogger(loaded.catalogue.package).info("%s", lines[0])
     if settings.log and sys.stderr is not None:
         sys.stderr.write("\n".join(lines if settings.log == "debug" else lines[:1]) + "\n")
+    for message in settings.ignored:
+        _warn(message, RuntimeWarning, loaded.catalogue.package)
     for message in fallback_messages(loaded.catalogue, loaded.decision):
         _warn(message, ClassifierFallbackWarning, loaded.catalogue.package)
-    if settings.warn and loaded.decision.better:
+    if settings.warn and loaded.decision.better and not getattr(sys, "frozen", False):
         _warn(better_message(loaded.catalogue, loaded.decision), BetterVariantWarning, loaded.catalogue.package)
 
 
@@ -93,6 +98,16 @@ def nothing_usable(
             "This CPU is older than every classifier: use another machine, or build it from source for this one."
         )
     return "\n".join(lines)
+
+
+def cannot_open(catalogue: Catalogue, error: Exception) -> str:
+    """Return that the function that opens libraries cannot be imported, and what to do about it."""
+    from variantkit.installer import command
+
+    return (
+        f"{catalogue.opener}, which opens the libraries of {catalogue.distribution} {catalogue.version}, cannot be "
+        f"imported: {error}. Reinstall it with: {command(catalogue, repair=True)}"
+    )
 
 
 def _warn(message: str, category: type[Warning], package: str) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 from scikit_build_core import build as _scikit_build
@@ -45,11 +46,23 @@ __all__ = [
 # What reading classifiers.toml and writing a project need. A build of the base wheel does neither.
 _CLASSIFIER_REQUIRES = ("jsonschema>=4.20", "tomli-w>=1.1", "tomli>=2; python_version < '3.11'")
 
-# These know no classifier: an sdist holds all of them, and an editable install is one of the base.
+# An editable install is one of the base.
 build_editable = _scikit_build.build_editable
-build_sdist = _scikit_build.build_sdist
 get_requires_for_build_editable = _scikit_build.get_requires_for_build_editable
-get_requires_for_build_sdist = _scikit_build.get_requires_for_build_sdist
+
+
+def build_sdist(sdist_directory: str, config_settings: Settings | None = None) -> str:
+    """Build the sdist, which holds all classifiers, whichever is asked for, and return its file name."""
+    return _scikit_build.build_sdist(sdist_directory, _without_ours(config_settings))
+
+
+def get_requires_for_build_sdist(config_settings: Settings | None = None) -> list[str]:
+    """Return what building the sdist needs beyond `build-system.requires`."""
+    return _scikit_build.get_requires_for_build_sdist(_without_ours(config_settings))
+
+
+def _without_ours(config_settings: Settings | None) -> dict[str, Any]:
+    return {key: value for key, value in (config_settings or {}).items() if key != "classifier"}
 
 
 def build_wheel(
@@ -64,11 +77,9 @@ def build_wheel(
 
 def get_requires_for_build_wheel(config_settings: Settings | None = None) -> list[str]:
     """Return what the build needs beyond `build-system.requires`: cmake and ninja, where the machine has none that fit."""
-    settings = dict(config_settings or {})
-    classifier = settings.pop("classifier", None)
-    # The base project has the same needs from cmake and ninja, and the classifier's cannot be generated before these are there.
-    requires = _scikit_build.get_requires_for_build_wheel(settings)
-    return [*requires, *_CLASSIFIER_REQUIRES] if classifier else requires
+    # The base project has the same needs from cmake and ninja; the classifier's cannot be generated before they are there.
+    requires = _scikit_build.get_requires_for_build_wheel(_without_ours(config_settings))
+    return [*requires, *_CLASSIFIER_REQUIRES] if (config_settings or {}).get("classifier") else requires
 
 
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Settings | None = None) -> str:
@@ -81,24 +92,26 @@ def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: S
 @contextlib.contextmanager
 def _project(config_settings: Settings | None) -> Iterator[dict[str, Any]]:
     """Enter the directory of the project to build; yield the settings without ours."""
-    settings = dict(config_settings or {})
-    classifier = settings.pop("classifier", "")
-    if not isinstance(classifier, str):
-        from variantkit.errors import MatrixError
-
-        msg = f"-C classifier was given {len(classifier)} times; a wheel has one classifier. Build them one by one."
-        raise MatrixError(msg)
+    classifier = (config_settings or {}).get("classifier", "")
     if not classifier:
-        yield settings
+        yield _without_ours(config_settings)
         return
 
     # The build dependencies are only complete when a frontend has asked for them, so this is imported late.
     from variantkit.classifier_project import write_classifier_project
+    from variantkit.errors import VariantkitError
 
     before = Path.cwd()
-    project = write_classifier_project(before, classifier)
+    try:
+        if not isinstance(classifier, str):
+            sys.exit(
+                f"error: -C classifier was given {len(classifier)} times. Build the wheels of classifiers one by one."
+            )
+        project = write_classifier_project(before, classifier)
+    except VariantkitError as error:
+        sys.exit(f"error: {error}")  # as scikit-build-core ends a failed build: without a traceback of its own
     os.chdir(project)
     try:
-        yield settings
+        yield _without_ours(config_settings)
     finally:
         os.chdir(before)

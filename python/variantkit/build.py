@@ -10,9 +10,11 @@ file costs its own compilation.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,7 +38,15 @@ if TYPE_CHECKING:
 __all__ = ["Builder", "choose_interpreters"]
 
 # Build-time modules that a wheel depends on; the run-time ones are a wheel of their own.
-_OWN_INPUTS = ("backend.py", "classifier_project.py", "matrix.py", "matrix_check.py", "cmake/variantkitConfig.cmake")
+_OWN_INPUTS = (
+    "backend.py",
+    "classifier_project.py",
+    "classifiers.schema.json",
+    "cmake/variantkitConfig.cmake",
+    "features.py",
+    "matrix.py",
+    "matrix_check.py",
+)
 
 
 def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
@@ -199,8 +209,9 @@ class Builder:
         return wheel, False
 
     def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
-        # CMake takes a compiler and its flags from the environment at the first configure only.
-        toolchain = _toolchain()
+        # CMake takes a compiler and its flags from the environment at the first configure only. A tree with warnings as
+        # errors is another one too: the same files would be compiled again whenever the option changes.
+        toolchain = _toolchain() + ("-Werror" if self.warnings_are_errors else "")
         tree = f"{key}-{hashlib.sha256(toolchain.encode()).hexdigest()[:8]}" if toolchain else key
         options = {**settings, "build-dir": str(self.work / "cmake" / tree)}
         if self.warnings_are_errors:
@@ -213,11 +224,8 @@ class Builder:
         """Return the environment of a build: time stamps in wheels are those of the last commit."""
         environ = dict(os.environ)
         if "SOURCE_DATE_EPOCH" not in environ:
-            git = subprocess.run(
-                ["git", "-C", self.root, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
-            )
-            # 1980-01-01, the first time a zip file can say.
-            environ["SOURCE_DATE_EPOCH"] = git.stdout.strip() or "315532800"
+            # 1980-01-01 is the first time that a zip file can say.
+            environ["SOURCE_DATE_EPOCH"] = _last_commit(self.root) or "315532800"
         return environ
 
     def _digest(self, project: Path, pyproject: dict[str, Any], interpreter: Interpreter, more: bytes) -> str:
@@ -233,17 +241,37 @@ class Builder:
             sources.append(project)
         digest = hashlib.sha256(more)
         digest.update(f"{interpreter.executable}{interpreter.version}{self.warnings_are_errors}".encode())
-        digest.update(_toolchain().encode())
+        digest.update(f"{_toolchain()}\0{_compiler()}".encode())
         for path in _files(sources, self.work):
             digest.update(f"{path}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
 
+def _last_commit(root: Path) -> str:
+    """Return the time of the last commit in seconds, or an empty string where there is no git or no history."""
+    command = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
 def _toolchain() -> str:
     """Return what the environment says about compilers, or an empty string."""
-    names = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_ARGS")
-    return "\n".join(f"{name}={os.environ[name]}" for name in names if os.environ.get(name))
+    names = {"CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS"}
+    names |= {name for name in os.environ if name.startswith(("CMAKE_", "SKBUILD_"))}
+    return "\n".join(f"{name}={os.environ[name]}" for name in sorted(names) if os.environ.get(name))
+
+
+@functools.cache
+def _compiler() -> str:
+    """Return what the compiler says about itself, so that another version of it builds everything anew."""
+    command = [*shlex.split(os.environ.get("CXX") or "c++"), "--version"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
 
 
 def _files(sources: list[Path], work: Path) -> list[Path]:

@@ -25,7 +25,10 @@ class Classifier(Record):
 
 
 class Catalogue(Record):
-    """All classifiers of one distribution; `cpuid` is the compiled CPUID reading as "module:function", or empty."""
+    """All classifiers of one distribution.
+
+    `cpuid` is the compiled CPUID reading and `opener` the function that opens a library, as "module:function" or empty.
+    """
 
     distribution: str
     package: str
@@ -33,6 +36,7 @@ class Catalogue(Record):
     base: str
     prefix: str
     cpuid: str
+    opener: str = ""
     classifiers: tuple[Classifier, ...]
 
     @property

@@ -74,27 +74,35 @@ VARIABLES: tuple[Variable, ...] = (CLASSIFIER, WARN, LOG, PRIORITY_CPU, PRIORITY
 
 
 class Settings(Record):
-    """What the environment asks for; `forced` is "" where nothing is forced, `log` is "", "info" or "debug"."""
+    """What the environment asks for; `forced` is "" where nothing is forced, `log` is "", "info" or "debug".
+
+    `ignored` has a message for every variable whose value is not used.
+    """
 
     forced: str = ""
     warn: bool = True
     log: str = ""
     cpu_priority: int = 0
     gpu_priority: int = 100
+    ignored: tuple[str, ...] = ()
 
 
 def read(prefix: str, environ: Mapping[str, str]) -> Settings:
     """Read the settings of the package with that prefix; an empty value counts as none.
 
-    Raises SettingError for a value that is not allowed. Whether a forced classifier exists is for the selection to say.
+    Raises SettingError for a value that is not allowed in a variable with the prefix. The others may be meant for another
+    program: for these the default is used and `ignored` says so. Whether a forced classifier exists is for the selection
+    to say.
     """
+    ignored: list[str] = []
     return Settings(
         # Case and `_` for `-` are forgiven: a spelling that silently selects nothing cost faiss users their AVX2.
         forced=_text(CLASSIFIER, prefix, environ).lower().replace("_", "-"),
         warn=_text(WARN, prefix, environ) == "1",
         log=_text(LOG, prefix, environ),
-        cpu_priority=_integer(PRIORITY_CPU, prefix, environ),
-        gpu_priority=_integer(PRIORITY_GPU, prefix, environ),
+        cpu_priority=_integer(PRIORITY_CPU, environ, ignored),
+        gpu_priority=_integer(PRIORITY_GPU, environ, ignored),
+        ignored=tuple(ignored),
     )
 
 
@@ -111,14 +119,16 @@ def _text(variable: Variable, prefix: str, environ: Mapping[str, str]) -> str:
     return value
 
 
-def _integer(variable: Variable, prefix: str, environ: Mapping[str, str]) -> int:
-    value = _text(variable, prefix, environ)
+def _integer(variable: Variable, environ: Mapping[str, str], ignored: list[str]) -> int:
+    value = _text(variable, "", environ)
     try:
         return int(value)
     except ValueError:
-        name = variable.named(prefix)
-        msg = f"{name}={value!r} is not a number; set it to an integer such as {variable.default}, or unset it"
-        raise SettingError(msg) from None
+        ignored.append(
+            f"{variable.name}={value[:60]!r} is not a number, and {variable.default} is used; "
+            f"set it to an integer such as {variable.default}, or unset it"
+        )
+        return int(variable.default)
 
 
 def markdown(prefix: str, distribution: str, *, more: Sequence[Variable] = ()) -> str:
@@ -127,7 +137,8 @@ def markdown(prefix: str, distribution: str, *, more: Sequence[Variable] = ()) -
         f"# Environment variables of {distribution}",
         "",
         "They are read when the package is imported; changing one later has no effect in that process. An empty value",
-        "counts as none, and a value that is not allowed is an error that names what is.",
+        f"counts as none. A value that is not allowed is an error that names what is, in the variables named {prefix}_…; in",
+        "the others, which other programs read too, it is a `RuntimeWarning`, and the default is used.",
         "",
         "| variable | default | accepts | what it does |",
         "| --- | --- | --- | --- |",

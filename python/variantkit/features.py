@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["AARCH64", "BASELINE", "IMPLIES", "KNOWN", "LEVELS", "X86", "consistent"]
+__all__ = ["AARCH64", "ARCHITECTURES", "BASELINE", "IMPLIES", "KNOWN", "LEVELS", "X86", "consistent"]
 
 _V1 = frozenset({"cmov", "cx8", "fpu", "fxsr", "mmx", "sse", "sse2"})
 _V2 = _V1 | {"cx16", "lahf_lm", "pni", "popcnt", "sse4_1", "sse4_2", "ssse3"}
@@ -22,8 +22,21 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-LEVELS: dict[str, frozenset[str]] = {"x86-64": _V1, "x86-64-v2": _V2, "x86-64-v3": _V3, "x86-64-v4": _V4}
-"""The complete feature set of each x86-64 level."""
+_ARMV8 = frozenset({"asimd", "fp"})
+
+LEVELS: dict[str, frozenset[str]] = {
+    "armv8-a": _ARMV8,
+    "x86-64": _V1,
+    "x86-64-v2": _V2,
+    "x86-64-v3": _V3,
+    "x86-64-v4": _V4,
+}
+"""The complete feature set of each level that a classifier can be compiled for."""
+
+ARCHITECTURES: dict[str, tuple[str, ...]] = {
+    level: ("aarch64", "arm64") if level.startswith("arm") else ("x86_64",) for level in LEVELS
+}
+"""The machines that each level is of, as platforms spell them."""
 
 IMPLIES: dict[str, tuple[str, ...]] = {
     "sse": ("fxsr",),
@@ -112,8 +125,8 @@ KNOWN: frozenset[str] = X86 | AARCH64
 
 BASELINE: dict[str, frozenset[str]] = {
     "x86_64": _V1,
-    "aarch64": frozenset({"asimd", "fp"}),
-    "arm64": frozenset({"asimd", "fp"}),
+    "aarch64": _ARMV8,
+    "arm64": _ARMV8,
 }
 """What a 64-bit process cannot run without, by machine; it holds even where nothing could be read."""
 

@@ -123,8 +123,14 @@ def _cmake(matrix: Matrix, version: str) -> str:
         for kind, flags in (("COMPILE", row.compile_flags), ("LINK", row.link_flags)):
             for compiler, words in flags.items():
                 name = f"VARIANTKIT_{row.name}_{kind}_FLAGS_{_CMAKE_COMPILERS[compiler]}"
-                lines.append(f"set({' '.join([name, *words])})" if words else f'set({name} "")')
+                lines.append(f"set({' '.join([name, *map(_quoted, words or [''])])})")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(word: str) -> str:
+    """Return a CMake quoted argument (https://cmake.org/cmake/help/latest/manual/cmake-language.7.html#quoted-argument)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
 
 
 def _presets(matrix: Matrix) -> str:
@@ -171,6 +177,7 @@ def _catalogue(matrix: Matrix, version: str) -> str:
         f'    base="{project.base}",',
         f'    prefix="{project.environment}",',
         f'    cpuid="{project.cpuid}",',
+        f'    opener="{project.opener}",',
         "    classifiers=(",
     ]
     for row in matrix.rows:

@@ -34,11 +34,6 @@ from variantkit.host_linux import parse
 from variantkit.host_macos import read_macos
 from variantkit.host_windows import FEATURES, read_windows
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -69,7 +64,18 @@ class RecordedHost(Record):
 
 
 def read(path: str | PathLike[str]) -> RecordedHost:
-    """Read a recorded machine; raises HostFileError, naming file and key, and OSError where it cannot be read."""
+    """Read a recorded machine; raises HostFileError, naming file and key, and OSError where it cannot be read.
+
+    Python 3.10 needs `tomli` for it; where that is not installed, HostFileError says so.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ImportError:
+            msg = f"{path}: Python 3.10 cannot read TOML by itself; pip install tomli"
+            raise HostFileError(msg) from None
     with open(path, "rb") as file:
         try:
             data = tomllib.load(file)

@@ -8,7 +8,6 @@ https://packaging.python.org/en/latest/specifications/simple-repository-api/
 
 from __future__ import annotations
 
-import contextlib
 import email.parser
 import hashlib
 import html
@@ -66,6 +65,9 @@ def _write_tree(wheels: list[Path], tree: Path) -> None:
             raise IndexingError(msg) from error
         directory = tree / "simple" / name
         directory.mkdir(parents=True, exist_ok=True)
+        if (directory / wheel.name).exists():
+            msg = f"{wheel.name} was given twice. Name one of the two, since an index has one file of a name."
+            raise IndexingError(msg)
         _link_or_copy(wheel, directory / wheel.name)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         attribute = f' data-requires-python="{html.escape(requires_python)}"' if requires_python else ""
@@ -91,7 +93,9 @@ def _metadata(wheel: Path) -> email.message.Message:
 
 def _link_or_copy(source: Path, target: Path) -> None:
     # A build replaces a wheel by renaming, so a hard link keeps what was published.
-    with contextlib.suppress(OSError):
+    try:
         os.link(source, target)
-        return
-    shutil.copyfile(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

@@ -1,7 +1,8 @@
 """Find the installed classifiers by the names in the catalogue; nothing is scanned, and nothing is imported.
 
 A classifier's library lies in the package itself (`<package>/classifiers/<name>/`: the base, or a variant wheel) or in an
-import package of its own (`<package>_<label>/`), beside a MANIFEST of `Key: value` lines.
+import package of its own (`<package>_<label>/`), beside a MANIFEST of `Key: value` lines. An editable install has the
+first of these in site-packages, while the package's Python files are elsewhere; so both are looked for in every folder.
 """
 
 from __future__ import annotations
@@ -20,29 +21,42 @@ if TYPE_CHECKING:
 __all__ = ["find", "read_manifest", "search_folders"]
 
 _KEYS = ("Manifest-Version", "Distribution", "Classifier", "Version", "ABI", "Library", "Size", "SHA256")
+_SIZE_DIGITS = 18  # no file is larger, and int() refuses thousands of digits
 
 
-def find(catalogue: Catalogue, package_dir: str, search_path: Sequence[str] | None = None) -> tuple[Installed, ...]:
+def find(
+    catalogue: Catalogue,
+    package_dir: str,
+    search_path: Sequence[str] | None = None,
+    *,
+    package_path: Sequence[str] = (),
+) -> tuple[Installed, ...]:
     """Return what is installed, in the order of the catalogue; a damaged one with its defect.
 
-    `package_dir` is the folder of the customer's package, `search_path` replaces `sys.path`.
+    `package_dir` is the folder of the customer's package, `package_path` its `__path__` where it consists of several
+    folders; `search_path` replaces `sys.path`.
     """
     folders = search_folders(package_dir, sys.path if search_path is None else search_path)
+    packages = [package_dir, *package_path]
     found = []
     for row in catalogue.classifiers:
-        candidates = [(os.path.join(package_dir, "classifiers", row.name), "base")]
-        candidates += [(os.path.join(folder, f"{catalogue.package}_{row.label}"), "wheel") for folder in folders]
-        item = _first(catalogue, row, candidates)
+        candidates = [(os.path.join(folder, "classifiers", row.name), "base") for folder in packages]
+        for folder in folders:
+            candidates.append((os.path.join(folder, f"{catalogue.package}_{row.label}"), "wheel"))
+            candidates.append((os.path.join(folder, catalogue.package, "classifiers", row.name), "base"))
+        item = _first(catalogue, row, dict.fromkeys(candidates))
         if item is not None:
             found.append(item)
     return tuple(found)
 
 
-def search_folders(package_dir: str, path: Iterable[str]) -> list[str]:
+def search_folders(package_dir: str, path: Iterable[object]) -> list[str]:
     """Return the folders to look into: beside the package, then the absolute entries of the path.
 
     The current directory is never searched for being current: whoever can write there could plant a library (llama.cpp does
-    search it). It is searched where the package itself lies in it, as in an unpacked application.
+    search it), and `python -m` writes it into the path as an absolute entry. It is searched where the package itself lies
+    in it, as in an unpacked application, where the entry is called site-packages or dist-packages, and where PYTHONPATH
+    has it as an absolute path. Entries that are no folders are passed over, as the import system does.
     """
     parent = os.path.dirname(os.path.abspath(package_dir))
     folders = [parent]
@@ -51,15 +65,25 @@ def search_folders(package_dir: str, path: Iterable[str]) -> list[str]:
     except OSError:
         here = None
     for entry in path:
-        if not os.path.isabs(entry) or entry in folders:
+        if not isinstance(entry, str) or not os.path.isabs(entry) or entry in folders:
             continue
         try:
             status = os.stat(entry)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL, or a letter that no file name can have
             continue
-        if here is None or not os.path.samestat(status, here):
+        if here is None or not os.path.samestat(status, here) or _is_meant(entry):
             folders.append(entry)
     return folders
+
+
+def _is_meant(entry: str) -> bool:
+    """Return whether an absolute entry of the path is there for another reason than being the current directory."""
+    folder = os.path.normpath(entry)
+    if os.path.basename(folder) in ("site-packages", "dist-packages"):
+        return True
+    # A relative or an empty item means the current directory, and is not told apart in sys.path.
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return any(os.path.isabs(item) and os.path.normpath(item) == folder for item in named)
 
 
 def read_manifest(path: str) -> dict[str, str]:
@@ -84,8 +108,9 @@ def read_manifest(path: str) -> dict[str, str]:
     if values["Manifest-Version"].split(".")[0] != "1":
         msg = f"its MANIFEST is of version {values['Manifest-Version']}, and only 1 can be read"
         raise ValueError(msg)
-    if not values["Size"].isascii() or not values["Size"].isdigit():
-        msg = f"its MANIFEST says Size: {values['Size']}, which is not a number of bytes"
+    size = values["Size"]
+    if not size.isascii() or not size.isdigit() or len(size) > _SIZE_DIGITS:
+        msg = f"its MANIFEST says Size: {size[:60]}, which is not a number of bytes"
         raise ValueError(msg)
     # A path in there could name any library of the machine.
     if os.path.basename(values["Library"]) != values["Library"] or values["Library"] in (".", ".."):
@@ -140,6 +165,8 @@ def _defect(path: str, size: int) -> str:
         actual = os.stat(path).st_size
     except OSError as error:
         return f"its library {os.path.basename(path)} cannot be found: {error.strerror}"
+    except ValueError as error:  # a NUL, or a letter that no file name can have
+        return f"its library {os.path.basename(path)!r} cannot be found: {error}"
     if actual != size:
         return f"its library {os.path.basename(path)} is damaged: {actual} bytes, where its MANIFEST says {size}"
     return ""

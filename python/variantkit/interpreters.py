@@ -18,7 +18,7 @@ print(json.dumps({
     "version": sys.version_info[:2],
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     "headers": os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")),
-    "executable": sys.executable,
+    "executable": getattr(sys, "_base_executable", None) or sys.executable,
 }))
 """
 
@@ -40,7 +40,7 @@ class Interpreter:
 def find_interpreters(extra: list[Path] | None = None) -> list[Interpreter]:
     """Return the interpreters found, one per tag, oldest first; the running one comes before others of its tag.
 
-    Looked at: the running interpreter, `extra`, every `python3.N` in each directory of PATH, pyenv's versions and
+    Of a virtual environment, the interpreter that it was made from is given. Looked at: the running interpreter, `extra`, every `python3.N` in each directory of PATH, pyenv's versions and
     manylinux's /opt/python. An interpreter that does not start, has no headers or is not CPython is left out.
     """
     found: dict[str, Interpreter] = {}

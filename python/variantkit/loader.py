@@ -7,7 +7,7 @@ import sys
 from _thread import RLock
 
 from variantkit._record import Record
-from variantkit.announce import announce, nothing_usable
+from variantkit.announce import announce, cannot_open, nothing_usable
 from variantkit.environment import read as read_settings
 from variantkit.errors import NoUsableClassifierError
 from variantkit.host import Host, detect
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from variantkit.host import RawCpuid
     from variantkit.select import Decision, Installed
 
-__all__ = ["Loaded", "catalogue_of", "compiled_cpuid", "load", "package_dir", "resolve"]
+__all__ = [
+    "Loaded",
+    "NothingLoadedError",
+    "catalogue_of",
+    "compiled_cpuid",
+    "compiled_opener",
+    "load",
+    "package_dir",
+    "package_path",
+    "resolve",
+]
 
 
 class Loaded(Record):
@@ -41,6 +51,19 @@ class Loaded(Record):
     failures: tuple[tuple[str, str], ...] = ()
 
 
+class NothingLoadedError(NoUsableClassifierError):
+    """What `resolve` raises when nothing that is installed can be used, with what it found.
+
+    `decision` is the one for the kind of device that goes first, None where it was a forced classifier that failed;
+    `installed` has the libraries that could not be opened with their `defect`.
+    """
+
+    def __init__(self, message: str, decision: Decision | None = None, installed: tuple[Installed, ...] = ()) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.installed = installed
+
+
 _lock = RLock()
 _loaded: dict[str, Loaded] = {}
 
@@ -55,9 +78,10 @@ def load(
     """Load the best classifier of the package, once per process: later calls return the same object.
 
     `cpuid` is the compiled CPUID reading; where it is left out, the function that the catalogue names is imported.
-    `open_library` takes the path of a library and returns it opened, or raises OSError; the default is `ctypes.CDLL`. `host`
-    replaces detection. Warns with ClassifierFallbackWarning and BetterVariantWarning; raises SettingError for an
-    environment variable with a value that is not allowed, and subclasses of ClassifierError.
+    `open_library` takes the path of a library and returns it opened, or raises OSError; where it is left out, the function
+    that the catalogue names is imported, and where it names none it is `ctypes.CDLL`. `host` replaces detection. Warns with
+    ClassifierFallbackWarning, BetterVariantWarning and, for a setting that is not used, RuntimeWarning; raises SettingError
+    for an environment variable with a value that is not allowed, and subclasses of ClassifierError.
     """
     if package in _loaded:
         return _loaded[package]
@@ -66,11 +90,17 @@ def load(
     settings = read_settings(catalogue.prefix, os.environ)
     if host is None:
         host = detect(cpuid or compiled_cpuid(catalogue))
+    opener = open_library or compiled_opener(catalogue)
     with _lock:
         if package in _loaded:
             return _loaded[package]
         loaded = resolve(
-            catalogue, package_dir=package_dir(package), host=host, settings=settings, open_library=open_library
+            catalogue,
+            package_dir=package_dir(package),
+            package_path=package_path(package),
+            host=host,
+            settings=settings,
+            open_library=opener,
         )
         _loaded[package] = loaded
     # After the result is kept: a warning may be turned into an error (-W error), and the next call shall still succeed.
@@ -87,14 +117,27 @@ def catalogue_of(package: str) -> Catalogue:
 
 def compiled_cpuid(catalogue: Catalogue) -> Callable[[], RawCpuid] | None:
     """Import the compiled CPUID reading that the catalogue names; None where there is none."""
-    module, _, name = catalogue.cpuid.partition(":")
-    if not module:
-        return None
     try:
-        function: Callable[[], RawCpuid] = getattr(__import__(module, fromlist=[name]), name)
+        return _imported(catalogue.cpuid)
     except (ImportError, AttributeError):
         return None
-    return function
+
+
+def compiled_opener(catalogue: Catalogue) -> Callable[[str], Any] | None:
+    """Import the function that the catalogue names to open libraries; None where it names none.
+
+    Raises NoUsableClassifierError where it cannot be imported: another opener would return something else.
+    """
+    try:
+        return _imported(catalogue.opener)
+    except (ImportError, AttributeError) as error:
+        raise NoUsableClassifierError(cannot_open(catalogue, error)) from error
+
+
+def _imported(name: str) -> Callable[..., Any] | None:
+    """Return the function "module:function"; None for an empty name."""
+    module, _, attribute = name.partition(":")
+    return getattr(__import__(module, fromlist=[attribute]), attribute) if module else None
 
 
 def package_dir(package: str) -> str:
@@ -104,10 +147,16 @@ def package_dir(package: str) -> str:
     return os.path.dirname(os.path.abspath(file)) if file else os.path.abspath(module.__path__[0])
 
 
+def package_path(package: str) -> tuple[str, ...]:
+    """Return the folders that an imported package consists of: an editable install may have the compiled part apart."""
+    return tuple(getattr(sys.modules[package], "__path__", ()))
+
+
 def resolve(
     catalogue: Catalogue,
     *,
     package_dir: str,
+    package_path: Sequence[str] = (),
     host: Host,
     settings: Settings,
     open_library: Callable[[str], Any] | None = None,
@@ -115,25 +164,35 @@ def resolve(
 ) -> Loaded:
     """Find, choose and open, without warnings and without keeping the result.
 
-    A library that cannot be opened counts as damaged, and the choice is made anew without it. Raises as `load` does.
+    The package is not imported: `package_dir` is its folder, `package_path` its `__path__`, and `open_library` is
+    `ctypes.CDLL` where it is left out. A library that cannot be opened, or that says it is another one, counts as damaged:
+    `installed` has it with its `defect`, and the choice is made anew without it.
+
+    Raises subclasses of ClassifierError; its NoUsableClassifierError is always a NothingLoadedError, which has `decision`
+    and `installed`.
     """
-    installed = find(catalogue, package_dir, search_path)
+    installed = find(catalogue, package_dir, search_path, package_path=package_path)
     policy = Policy(
         forced=settings.forced or None, cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority
     )
     opener = open_library or _ctypes_library
     failures: list[tuple[str, str]] = []
     while True:
-        decisions = select_devices(catalogue, installed, host, policy)
+        try:
+            decisions = select_devices(catalogue, installed, host, policy)
+        except NoUsableClassifierError as error:
+            raise NothingLoadedError(str(error), None, installed) from None
         decision = next((each for each in decisions if each.chosen), None)
-        if decision is None or decision.chosen is None:
+        if decision is None:
             msg = nothing_usable(catalogue, installed, host, decisions)
-            raise NoUsableClassifierError(msg)
+            raise NothingLoadedError(msg, decisions[0], installed)
         item = next(each for each in installed if each.classifier == decision.chosen)
         try:
             library = opener(item.path)
+            why = _contradiction(library, item)
         except OSError as error:
             why = f"its library could not be opened: {error}"
+        if why:
             failures.append((item.classifier, why))
             installed = tuple(each.replace(defect=why) if each is item else each for each in installed)
             continue
@@ -148,6 +207,15 @@ def resolve(
             installed=installed,
             failures=tuple(failures),
         )
+
+
+def _contradiction(library: Any, item: Installed) -> str:
+    """Return what the library says of itself that is not what was expected, or an empty string."""
+    for field, expected in (("classifier", item.classifier), ("version", item.version)):
+        says = getattr(library, field, None)
+        if isinstance(says, str) and says != expected:  # a CDLL returns a function where there is such a symbol
+            return f"its library says its {field} is {says}, where {expected} was expected"
+    return ""
 
 
 def _ctypes_library(path: str) -> Any:

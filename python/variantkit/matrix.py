@@ -16,6 +16,7 @@ from variantkit.errors import MatrixError
 from variantkit.matrix_check import schema_mistakes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -46,6 +47,11 @@ def _optional(default: Any, doc: str, **schema: Any) -> Any:
     return dataclasses.field(default=default, metadata={"doc": doc, "schema": schema})
 
 
+_RESERVED = {
+    "all": "is the extra that installs every classifier",
+    "base": "means the base wheel where a wheel is named",
+}
+
 _NAME = {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
 
 
@@ -61,6 +67,11 @@ class Project:
     )
     base: str = _key("The classifier whose library lies in the base wheel.", **_NAME)
     environment: str = _key("Prefix of the environment variables.", pattern="^[A-Z][A-Z0-9_]*$")
+    opener: str = _optional(
+        "",
+        'What opens a kernel library, as "module:function"; without it, the loader uses ctypes.',
+        pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$",
+    )
     cpuid: str = _optional(
         "", 'The compiled CPUID reading, as "module:function".', pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$"
     )
@@ -89,7 +100,10 @@ class Row:
     device: str = _key("The kind of device that its kernels run on.", enum=DEVICES)
     rank: int = _key("Higher is better; a loader takes the highest it can run.", minimum=0)
     platforms: tuple[str, ...] = _key("Where it is published.", items_enum=PLATFORMS, minItems=1, uniqueItems=True)
-    level: str = _key("The x86-64 psABI level that the compiler flags ask for.", enum=tuple(sorted(_features.LEVELS)))
+    level: str = _key(
+        "The level that the compiler flags ask for; those of x86-64 are the psABI's.",
+        enum=tuple(sorted(_features.LEVELS)),
+    )
     features: tuple[str, ...] = _key(
         "Every CPU feature it needs, in the spelling of /proc/cpuinfo; complete, with all that others imply.",
         items_enum=tuple(sorted(_features.KNOWN)),
@@ -122,6 +136,10 @@ class Matrix:
         """The classifiers, lowest rank first."""
         return tuple(sorted(self.classifier, key=lambda row: row.rank))
 
+    def published(self, platform: str) -> tuple[Row, ...]:
+        """Return the classifiers that are published for a platform, lowest rank first."""
+        return tuple(row for row in self.rows if platform in row.platforms)
+
     @property
     def base(self) -> Row:
         """The classifier in the base wheel."""
@@ -153,6 +171,7 @@ def read_matrix(path: Path) -> Matrix:
         msg = f"{path} is not TOML: {error}. Mend it there."
         raise MatrixError(msg) from error
     mistakes = schema_mistakes(document)
+    mistakes += [f"{place}: {what}" for place, what in _unfit_values(document)]
     if not mistakes:
         matrix: Matrix = _construct(Matrix, document)
         mistakes = _contradictions(matrix)
@@ -202,6 +221,20 @@ def _frozen(value: Any) -> Any:
     return value
 
 
+def _unfit_values(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Find what JSON schema lets pass and generated files cannot hold: there, 20.0 is an integer, and $ ends before a newline."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit_values(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from _unfit_values(item, f"{place} {number}" if isinstance(item, dict) else place)
+    elif isinstance(value, str) and not value.isprintable():
+        yield place, f"{value!r} has a character that cannot be printed. Write it on one line."
+    elif isinstance(value, float):
+        yield place, f"{value} has a point. Write a whole number."
+
+
 def _contradictions(matrix: Matrix) -> list[str]:
     """Return what is wrong with a matrix although each key for itself is right."""
     mistakes = []
@@ -209,6 +242,13 @@ def _contradictions(matrix: Matrix) -> list[str]:
     ranks: dict[tuple[str, int], str] = {}
     for row in matrix.classifier:
         where = f'row "{row.name}", key'
+        if row.name in _RESERVED:
+            mistakes.append(f'{where} "name": "{row.name}" {_RESERVED[row.name]}. Choose another name.')
+        machines = {platform.partition("-")[2] for platform in row.platforms}
+        mistakes += [
+            f'{where} "platforms": {machine} is no machine of the level {row.level}. Make it a row of its own.'
+            for machine in sorted(machines - set(_features.ARCHITECTURES[row.level]))
+        ]
         if row.label in seen:
             mistakes.append(
                 f'{where} "name": its label "{row.label}" is also that of "{seen[row.label]}"; labels must differ.'

@@ -37,24 +37,30 @@ class Progress:
         number = f"[{self._done + 1:>{len(str(self.total))}}/{self.total}]"
         started = time.perf_counter()
         failed = True
+        live = self._live(f"{number} {title}")
+        head = f"{number} {title:<44}"
+        if live is None:
+            print(head, end="", file=self._stream, flush=True)
+            head = ""
         try:
-            with self._live(f"{number} {title}"):
+            with live or contextlib.nullcontext():
                 yield step
             failed = False
         finally:
             self._done += 1
             note = "failed" if failed else step.note
             elapsed = time.perf_counter() - started
-            print(f"{number} {title:<44} {elapsed:6.1f} s  {note}".rstrip(), file=self._stream, flush=True)
+            print(f"{head} {elapsed:6.1f} s  {note}".rstrip(), file=self._stream, flush=True)
 
-    def _live(self, text: str) -> _Live | contextlib.nullcontext[None]:
+    def _live(self, text: str) -> _Live | None:
+        """Return a spinner where there is a terminal for it."""
         if not self._stream.isatty():
-            return contextlib.nullcontext()
+            return None
         try:
             from rich.console import Console
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
         except ImportError:
-            return contextlib.nullcontext()
+            return None
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         live = Progress(*columns, console=Console(file=self._stream), transient=True)
         live.add_task(text, total=None)

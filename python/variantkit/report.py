@@ -13,17 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variantkit import host as _host
+from variantkit._record import Record
 from variantkit.environment import read as read_settings
-from variantkit.errors import ClassifierError, PackageNotFoundError, UnknownClassifierError
+from variantkit.errors import ClassifierError, LibraryOpenError, PackageNotFoundError, UnknownClassifierError
 from variantkit.installed import find
 from variantkit.installer import command
+from variantkit.loader import NothingLoadedError, resolve
 from variantkit.select import Policy, select_devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from variantkit.catalogue import Catalogue
+    from variantkit.catalogue import Catalogue, Classifier
+    from variantkit.environment import Settings
     from variantkit.host import Host, RawCpuid
     from variantkit.select import Decision, Installed
 
@@ -33,28 +36,46 @@ SCHEMA_VERSION = 1
 
 
 class Package:
-    """A package that is loaded through variantkit: its catalogue, and its folder where it is installed."""
+    """A package that is loaded through variantkit: its catalogue, and its folder where it is installed.
+
+    Its compiled functions are taken from its module without importing the package, which would load a classifier.
+    """
 
     def __init__(self, catalogue: Catalogue, folder: str | None) -> None:
         self.catalogue = catalogue
         self.folder = folder
+        self._modules: dict[str, ModuleType | None] = {}
 
     def cpuid(self) -> Callable[[], RawCpuid] | None:
-        """Return the package's compiled CPUID reading without importing the package, which would load a classifier."""
-        name, _, function = self.catalogue.cpuid.partition(":")
+        """Return the package's compiled CPUID reading, or None where it has none."""
+        reading: Callable[[], RawCpuid] | None = self._function(self.catalogue.cpuid)
+        return reading
+
+    def opener(self) -> Callable[[str], Any] | None:
+        """Return what the package opens its libraries with, or None where that is ctypes."""
+        opener: Callable[[str], Any] | None = self._function(self.catalogue.opener)
+        return opener or (self._cannot_open if self.catalogue.opener else None)
+
+    def _cannot_open(self, path: str) -> Any:
+        msg = f"{path}: {self.catalogue.opener} cannot be imported. Reinstall {self.catalogue.distribution}."
+        raise LibraryOpenError(msg)
+
+    def _function(self, place: str) -> Any:
+        name, _, function = place.partition(":")
         if not name or self.folder is None:
             return None
-        module = sys.modules.get(name)
-        if module is None:
-            spec = importlib.machinery.PathFinder.find_spec(name, [self.folder])
-            if spec is None or spec.loader is None:
-                return None
-            try:
-                module = _executed(spec)
-            except ImportError:
-                return None
-        reading: Callable[[], RawCpuid] | None = getattr(module, function, None)
-        return reading
+        if name not in self._modules:
+            self._modules[name] = sys.modules.get(name) or self._load(name, self.folder)
+        return getattr(self._modules[name], function, None)
+
+    def _load(self, name: str, folder: str) -> ModuleType | None:
+        # An editable install keeps its Python files in one place and its compiled ones in another.
+        folders = [folder, *(str(Path(entry, self.catalogue.package)) for entry in sys.path if entry)]
+        spec = importlib.machinery.PathFinder.find_spec(name, folders)
+        try:
+            return _executed(spec) if spec is not None else None
+        except ImportError:
+            return None
 
 
 def locate(package: str, fallback: str | None = None) -> Package:
@@ -96,27 +117,20 @@ def _executed(spec: importlib.machinery.ModuleSpec) -> ModuleType:
 def gather(package: Package, host: Host | None = None) -> dict[str, Any]:
     """Return the report as plain data; `host` is a recorded machine, otherwise this one is detected from all sources.
 
-    The installed classifiers are those of this environment either way.
+    The installed classifiers are those of this environment either way. On this machine their libraries are opened, as the
+    loader does it, so that nothing is promised that `import` does not keep.
     """
     catalogue = package.catalogue
     recorded = host is not None
     if host is None:
         host = _host.detect(package.cpuid(), all_sources=True)
-    installed = find(catalogue, package.folder) if package.folder else ()
+    opener = (lambda path: path) if recorded else package.opener()
     settings = read_settings(catalogue.prefix, os.environ)
-    policy = Policy(cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority)
-    decision = select_devices(catalogue, installed, host, policy)[0]
-    forced_error = ""
-    effective: Decision | None = decision
-    if settings.forced:
-        try:
-            effective = select_devices(catalogue, installed, host, policy.replace(forced=settings.forced))[0]
-        except ClassifierError as error:
-            effective, forced_error = None, str(error)
-    loaded = (
-        None if effective is None or effective.chosen is None else _loaded(effective, installed, opened=not recorded)
-    )
-    best = decision.recommended
+    best = _outcome(package, host, settings.replace(forced=""), opener)
+    used = _outcome(package, host, settings, opener) if settings.forced else best
+    shown = used if used.chosen else best
+    recommended = best.decision.recommended
+    better = recommended is not None and best.chosen != recommended
     return {
         "schema": SCHEMA_VERSION,
         "distribution": catalogue.distribution,
@@ -124,14 +138,55 @@ def gather(package: Package, host: Host | None = None) -> dict[str, Any]:
         "python": sys.executable,
         "recorded": recorded,
         "host": _describe(host),
-        "classifiers": [_classifier(catalogue, row.name, decision, installed) for row in catalogue.classifiers],
+        "classifiers": [_classifier(row, shown, chosen=row.name == used.chosen) for row in catalogue.classifiers],
         "forced": settings.forced or None,
-        "loaded": loaded,
-        "reason": forced_error or (effective.reason if effective else ""),
-        "recommended": best,
-        "better": bool(best and (loaded is None or decision.chosen != best)),
-        "command": _command(catalogue, decision, installed),
+        "loaded": used.loaded,
+        "reason": used.reason,
+        "recommended": recommended,
+        "better": better,
+        "command": _command(catalogue, best) if better else None,
     }
+
+
+class _Outcome(Record):
+    """What the loader makes of the installed classifiers under some settings."""
+
+    decision: Decision
+    installed: tuple[Installed, ...]
+    chosen: str | None
+    reason: str
+
+    @property
+    def loaded(self) -> dict[str, str] | None:
+        """The classifier that is loaded, with the path of its library."""
+        item = next((each for each in self.installed if each.classifier == self.chosen), None)
+        return None if item is None else {"classifier": item.classifier, "path": item.path}
+
+
+def _outcome(package: Package, host: Host, settings: Settings, opener: Callable[[str], Any] | None) -> _Outcome:
+    catalogue = package.catalogue
+    policy = Policy(cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority)
+    if package.folder is None:
+        decision = select_devices(catalogue, (), host, policy)[0]
+        return _Outcome(decision=decision, installed=(), chosen=None, reason=decision.reason)
+    try:
+        found = resolve(catalogue, package_dir=package.folder, host=host, settings=settings, open_library=opener)
+    except NothingLoadedError as error:
+        if error.decision is not None:
+            return _Outcome(
+                decision=error.decision, installed=error.installed, chosen=None, reason=error.decision.reason
+            )
+        failure: ClassifierError = error
+    except ClassifierError as error:
+        failure = error
+    else:
+        return _Outcome(
+            decision=found.decision, installed=found.installed, chosen=found.classifier, reason=found.decision.reason
+        )
+    # The forced classifier is not to be had; what would be without it is said by the other outcome.
+    installed = find(catalogue, package.folder)
+    decision = select_devices(catalogue, installed, host, policy)[0]
+    return _Outcome(decision=decision, installed=installed, chosen=None, reason=str(failure))
 
 
 def _describe(host: Host) -> dict[str, Any]:
@@ -147,45 +202,27 @@ def _describe(host: Host) -> dict[str, Any]:
     }
 
 
-def _classifier(
-    catalogue: Catalogue, name: str, decision: Decision, installed: tuple[Installed, ...]
-) -> dict[str, Any]:
-    row = catalogue.get(name)
-    item = next((each for each in installed if each.classifier == name), None)
+def _classifier(row: Classifier, outcome: _Outcome, *, chosen: bool) -> dict[str, Any]:
+    decision = outcome.decision
+    item = next((each for each in outcome.installed if each.classifier == row.name), None)
     return {
-        "name": name,
-        "summary": row.summary if row else "",
-        "rank": row.rank if row else 0,
-        "runnable": name in decision.runnable,
-        "missing": list(decision.missing.get(name, ())),
+        "name": row.name,
+        "summary": row.summary,
+        "rank": row.rank,
+        "runnable": row.name in decision.runnable,
+        "missing": list(dict(decision.missing).get(row.name, ())),
         "installed": None
         if item is None
         else {"version": item.version, "path": item.path, "origin": item.origin, "defect": item.defect},
-        "chosen": name == decision.chosen,
-        "why_not": decision.why_not(name),
+        "chosen": chosen,
+        "why_not": decision.why_not(row.name),
     }
 
 
-def _loaded(decision: Decision, installed: tuple[Installed, ...], *, opened: bool) -> dict[str, Any]:
-    """Open the library as the loader does, so that the report does not promise what the system linker refuses."""
-    item = next(each for each in installed if each.classifier == decision.chosen)
-    error = ""
-    if opened:
-        import ctypes
-
-        try:
-            ctypes.CDLL(item.path)
-        except OSError as failure:
-            error = str(failure)
-    return {"classifier": decision.chosen, "path": item.path, "opened": opened and not error, "error": error}
-
-
-def _command(catalogue: Catalogue, decision: Decision, installed: tuple[Installed, ...]) -> str | None:
-    best = decision.recommended
-    if best is None or decision.chosen == best:
-        return None
+def _command(catalogue: Catalogue, outcome: _Outcome) -> str:
+    best = outcome.decision.recommended
     extra = None if best == catalogue.base else best
-    return command(catalogue, extra, repair=any(item.classifier == best for item in installed))
+    return command(catalogue, extra, repair=any(item.classifier == best for item in outcome.installed))
 
 
 def render(report: dict[str, Any]) -> str:
@@ -233,10 +270,8 @@ def _loaded_text(report: dict[str, Any]) -> str:
     if loaded is None:
         return f"nothing: {report['reason']}"
     verb = "would be loaded from" if report["recorded"] else "from"
-    text = f"{loaded['classifier']} {verb} {loaded['path']}"
-    if loaded["error"]:
-        return f"{text}, but it cannot be opened: {loaded['error']}"
-    return f"{text} (forced by the environment)" if report["forced"] else text
+    forced = ", forced by the environment" if report["forced"] else ""
+    return f"{loaded['classifier']} {verb} {loaded['path']}{forced}"
 
 
 def why_not(report: dict[str, Any], name: str) -> str:

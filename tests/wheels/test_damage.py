@@ -55,6 +55,12 @@ def assert_falls_back(environment: Environment, *words: str) -> None:
     assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in message
     for word in words:
         assert word in message
+    # The report promises what the import keeps.
+    report = environment.run("-m", "variantkit", "detect", check=False)
+    assert report.returncode == 10
+    assert "loaded       generic from" in report.stdout
+    assert "avx2               yes        damaged" in report.stdout
+    assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in report.stdout
 
 
 @pytest.mark.parametrize("kept", [0, 20, 0.5, 0.99])
@@ -144,3 +150,6 @@ def test_nothing_left_to_load_names_the_cause_and_the_cure(avx2: tuple[Environme
     assert result.returncode == 1
     assert "NoUsableClassifierError" in result.stderr
     assert "reinstall it with:" in result.stderr
+    report = environment.run("-m", "variantkit", "detect", check=False)
+    assert report.returncode == 10
+    assert "loaded       nothing" in report.stdout

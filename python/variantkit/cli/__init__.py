@@ -45,7 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in _COMMANDS:
         print(f"variantkit: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return _WRONG_INPUT
-    module = importlib.import_module(f".{words[0]}", __name__)
+    try:
+        module = importlib.import_module(f".{words[0]}", __name__)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("variantkit"):
+            raise
+        cure = 'python -m pip install "variantkit[build]"'
+        print(f"variantkit {words[0]} needs {error.name}, which is not installed: {cure}", file=sys.stderr)
+        return _FAILED
     return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.build import Builder, choose_interpreters
+from variantkit.host import this_machine
 from variantkit.matrix import read_matrix
 from variantkit.progress import Progress
 
@@ -26,19 +27,22 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="where the wheels go (ROOT/dist)")
     parser.add_argument(
         "--classifiers",
-        metavar="NAME,…",
+        metavar="NAME,...",
         help="which to build; the base's name means the base wheels (all of this platform)",
     )
     parser.add_argument(
         "--python",
-        metavar="ABI,…",
+        metavar="ABI,...",
         help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
     )
     parser.add_argument("--werror", action="store_true", help="compiler warnings are errors")
     options = parser.parse_args(arguments)
 
     matrix = read_matrix(options.root)
-    wanted = options.classifiers.split(",") if options.classifiers else [row.name for row in matrix.rows]
+    here = "-".join(this_machine())
+    wanted = options.classifiers.split(",") if options.classifiers else [row.name for row in matrix.published(here)]
+    if not wanted:
+        parser.error(f"classifiers.toml has no row for this platform, {here}; name what to build with --classifiers")
     names = [matrix.row(name).name for name in wanted]
     interpreters = choose_interpreters(options.root, options.python.split(",") if options.python else None)
     out = options.out or options.root / "dist"

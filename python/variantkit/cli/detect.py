@@ -7,28 +7,32 @@ import json
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from variantkit import hostfile, report
+from variantkit import report
 from variantkit.errors import HostFileError, PackageNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["BETTER", "main"]
+__all__ = ["BETTER", "NOTHING", "main"]
 
 BETTER = 10
 """Exit status when a better classifier could be installed."""
 
+NOTHING = 1
+"""Exit status when nothing can be loaded, and no better classifier could be installed either."""
+
 
 def main(arguments: Sequence[str], *, prog: str, package: str | None = None, catalogue: Path | None = None) -> int:
-    """Report and return 0 when the best classifier is installed, 10 when a better one could be.
+    """Report and return the exit status that the help text describes.
 
     `package` is reported on when none is named, and `catalogue` is its catalogue where it is not installed.
     """
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog="exit status: 0 the best classifier is installed, 10 a better one could be installed, 2 bad arguments",
+        epilog="exit status: 0 the best classifier is installed, 10 a better one could be installed, 2 bad arguments, "
+        "1 nothing can be loaded and no command would change that",
     )
     parser.add_argument(
         "package",
@@ -46,12 +50,16 @@ def main(arguments: Sequence[str], *, prog: str, package: str | None = None, cat
 
     host = None
     if options.host:
+        from variantkit import hostfile
+
         try:
             host = hostfile.read(options.host).detect(all_sources=True)
         except OSError as error:
             msg = f"{options.host} cannot be read: {error.strerror}. Name a recorded machine, such as those in tests/data/hosts."
             raise HostFileError(msg) from error
     names = [options.package] if options.package else _customers()
+    if options.json and len(names) > 1:
+        parser.error(f"--json reports on one package; name one of: {', '.join(names)}")
     status = 0
     for number, name in enumerate(names):
         found = report.locate(name, str(catalogue) if catalogue and name == package else None)
@@ -64,6 +72,8 @@ def main(arguments: Sequence[str], *, prog: str, package: str | None = None, cat
             print(("\n" if number else "") + report.render(data))
         if data["better"]:
             status = BETTER
+        elif data["loaded"] is None:
+            status = status or NOTHING
     return status
 
 

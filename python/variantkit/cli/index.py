@@ -29,7 +29,6 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     if not wheels:
         parser.error("there are no wheels to publish; build them first")
     simple = write_index(wheels, options.out)
-    print(
-        f"{len(wheels)} wheels published. Install from there with\n\n    python -m pip install --index-url {simple.resolve().parent.parent.joinpath(options.out.name, 'simple').as_uri()} NAME"
-    )
+    print(f"{len(wheels)} wheels published. What they require and is not among them has to be installed before:\n")
+    print(f"    python -m pip install --index-url {simple.as_uri()} NAME")
     return 0

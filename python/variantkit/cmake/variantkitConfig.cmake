@@ -28,6 +28,19 @@ function(variantkit_classifier out)
   set(${out} "${name}" PARENT_SCOPE)
 endfunction()
 
+# variantkit_flags(<out> <classifier> COMPILE|LINK)
+#
+# Sets <out> to the flags that classifiers.toml has for that classifier and for the compiler in use.
+function(variantkit_flags out name kind)
+  string(TOUPPER "${CMAKE_CXX_COMPILER_ID}" compiler)
+  string(REGEX REPLACE "^APPLECLANG$" "CLANG" compiler "${compiler}")
+  if(NOT DEFINED "VARIANTKIT_${name}_${kind}_FLAGS_${compiler}")
+    message(FATAL_ERROR "classifiers.toml has no flags for ${CMAKE_CXX_COMPILER_ID} in the row \"${name}\".\n"
+                        "Add them to compile-flags and link-flags there, and run: python -m variantkit matrix --write")
+  endif()
+  set(${out} "${VARIANTKIT_${name}_${kind}_FLAGS_${compiler}}" PARENT_SCOPE)
+endfunction()
+
 # variantkit_add_library(ABI <major.minor> SOURCES <file>... [DEFINITIONS <definition>...])
 #
 # Adds the kernel library of the wheel that is being built, compiled with its classifier's flags, and installs it with
@@ -56,17 +69,12 @@ function(variantkit_add_library)
     install(FILES "${init}" DESTINATION "${destination}")
   endif()
 
-  string(TOUPPER "${CMAKE_CXX_COMPILER_ID}" compiler)
-  string(REGEX REPLACE "^APPLECLANG$" "CLANG" compiler "${compiler}")
-  if(NOT DEFINED "VARIANTKIT_${name}_COMPILE_FLAGS_${compiler}")
-    message(FATAL_ERROR "classifiers.toml has no compile flags for ${CMAKE_CXX_COMPILER_ID} in the row \"${name}\".\n"
-                        "Add compile-flags there and run: python -m variantkit matrix --write")
-  endif()
-
+  variantkit_flags(compile_flags ${name} COMPILE)
+  variantkit_flags(link_flags ${name} LINK)
   set(target "${VARIANTKIT_PACKAGE}_kernels")
   add_library(${target} MODULE ${arg_SOURCES})
-  target_compile_options(${target} PRIVATE ${VARIANTKIT_${name}_COMPILE_FLAGS_${compiler}})
-  target_link_options(${target} PRIVATE ${VARIANTKIT_${name}_LINK_FLAGS_${compiler}})
+  target_compile_options(${target} PRIVATE ${compile_flags})
+  target_link_options(${target} PRIVATE ${link_flags})
   target_compile_definitions(${target} PRIVATE VARIANTKIT_CLASSIFIER="${name}" VARIANTKIT_VERSION="${VARIANTKIT_VERSION}"
                                                ${arg_DEFINITIONS})
   set_target_properties(

@@ -14,6 +14,7 @@ CATALOGUE = Catalogue(
     base="sse2",
     prefix="SAXPY",
     cpuid="",
+    opener="",
     classifiers=(
         Classifier(
             name="sse2",
