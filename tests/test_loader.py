@@ -246,7 +246,7 @@ def test_what_a_library_says_counts_only_where_it_is_text(tree: Tree) -> None:
 def test_the_error_has_what_was_found(tree: Tree) -> None:
     tree.install("generic", "avx2")
     opener = Opener(generic=OSError("file too short"), avx2=OSError("no"))
-    with pytest.raises(loader.NothingLoadedError) as caught:
+    with pytest.raises(loader.NoUsableClassifierError) as caught:
         resolve(tree, "haswell", opener)
     decision = caught.value.decision
     assert decision is not None
@@ -261,7 +261,7 @@ def test_the_error_has_what_was_found(tree: Tree) -> None:
 
 
 def test_the_error_of_a_forced_one_has_what_was_found(tree: Tree) -> None:
-    with pytest.raises(loader.NothingLoadedError, match="GIZMO_CLASSIFIER=avx2") as caught:
+    with pytest.raises(loader.NoUsableClassifierError, match="GIZMO_CLASSIFIER=avx2") as caught:
         resolve(tree.install("generic", "avx2"), "haswell", Opener(avx2=OSError("no")), forced="avx2")
     assert caught.value.decision is None
     assert [bool(item.defect) for item in caught.value.installed] == [False, True]

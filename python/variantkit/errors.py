@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from variantkit.select import Decision, Installed
+
 __all__ = [
     "BetterVariantWarning",
     "BuildError",
@@ -80,7 +84,16 @@ class VersionMismatchError(ClassifierError):
 
 
 class NoUsableClassifierError(ClassifierError):
-    """Nothing could be loaded: the message names the cause and the cure."""
+    """Nothing could be loaded: the message names the cause and the cure.
+
+    `decision` is the one for the kind of device that goes first, None where it was a forced classifier that failed;
+    `installed` has what was found, the libraries that could not be opened with their `defect`.
+    """
+
+    def __init__(self, message: str, decision: Decision | None = None, installed: tuple[Installed, ...] = ()) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.installed = installed
 
 
 class BetterVariantWarning(UserWarning):

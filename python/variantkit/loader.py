@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Loaded",
-    "NothingLoadedError",
     "catalogue_of",
     "compiled_cpuid",
     "compiled_opener",
@@ -49,19 +48,6 @@ class Loaded(Record):
     host: Host
     installed: tuple[Installed, ...]
     failures: tuple[tuple[str, str], ...] = ()
-
-
-class NothingLoadedError(NoUsableClassifierError):
-    """What `resolve` raises when nothing that is installed can be used, with what it found.
-
-    `decision` is the one for the kind of device that goes first, None where it was a forced classifier that failed;
-    `installed` has the libraries that could not be opened with their `defect`.
-    """
-
-    def __init__(self, message: str, decision: Decision | None = None, installed: tuple[Installed, ...] = ()) -> None:
-        super().__init__(message)
-        self.decision = decision
-        self.installed = installed
 
 
 _lock = RLock()
@@ -168,8 +154,7 @@ def resolve(
     `ctypes.CDLL` where it is left out. A library that cannot be opened, or that says it is another one, counts as damaged:
     `installed` has it with its `defect`, and the choice is made anew without it.
 
-    Raises subclasses of ClassifierError; its NoUsableClassifierError is always a NothingLoadedError, which has `decision`
-    and `installed`.
+    Raises subclasses of ClassifierError; its NoUsableClassifierError has `decision` and `installed`.
     """
     installed = find(catalogue, package_dir, search_path, package_path=package_path)
     policy = Policy(
@@ -181,11 +166,11 @@ def resolve(
         try:
             decisions = select_devices(catalogue, installed, host, policy)
         except NoUsableClassifierError as error:
-            raise NothingLoadedError(str(error), None, installed) from None
+            raise NoUsableClassifierError(str(error), None, installed) from None
         decision = next((each for each in decisions if each.chosen), None)
         if decision is None:
             msg = nothing_usable(catalogue, installed, host, decisions)
-            raise NothingLoadedError(msg, decisions[0], installed)
+            raise NoUsableClassifierError(msg, decisions[0], installed)
         item = next(each for each in installed if each.classifier == decision.chosen)
         try:
             library = opener(item.path)

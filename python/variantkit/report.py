@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING, Any
 from variantkit import host as _host
 from variantkit._record import Record
 from variantkit.environment import read as read_settings
-from variantkit.errors import ClassifierError, LibraryOpenError, PackageNotFoundError, UnknownClassifierError
+from variantkit.errors import (
+    ClassifierError,
+    LibraryOpenError,
+    NoUsableClassifierError,
+    PackageNotFoundError,
+    UnknownClassifierError,
+)
 from variantkit.installed import find
 from variantkit.installer import command
-from variantkit.loader import NothingLoadedError, resolve
+from variantkit.loader import resolve
 from variantkit.select import Policy, select_devices
 
 if TYPE_CHECKING:
@@ -171,7 +177,7 @@ def _outcome(package: Package, host: Host, settings: Settings, opener: Callable[
         return _Outcome(decision=decision, installed=(), chosen=None, reason=decision.reason)
     try:
         found = resolve(catalogue, package_dir=package.folder, host=host, settings=settings, open_library=opener)
-    except NothingLoadedError as error:
+    except NoUsableClassifierError as error:
         if error.decision is not None:
             return _Outcome(
                 decision=error.decision, installed=error.installed, chosen=None, reason=error.decision.reason

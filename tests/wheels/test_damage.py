@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,7 +60,7 @@ def assert_falls_back(environment: Environment, *words: str) -> None:
     report = environment.run("-m", "variantkit", "detect", check=False)
     assert report.returncode == 10
     assert "loaded       generic from" in report.stdout
-    assert "avx2               yes        damaged" in report.stdout
+    assert re.search(r"^avx2 +yes +(damaged|0\.0\.9) ", report.stdout, re.MULTILINE)
     assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in report.stdout
 
 
