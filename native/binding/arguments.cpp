@@ -3,6 +3,7 @@
 
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -87,7 +88,52 @@ nb::object call_dlpack(nb::handle object, const char *name) {
     }
 }
 
+dlpack::Device dlpack_device(nb::handle object, const char *name) {
+    nb::object pair;
+    try {
+        pair = object.attr("__dlpack_device__")();
+    } catch (nb::python_error &error) {
+        refuse_unreadable(error, name, "its __dlpack_device__");
+    }
+    std::int32_t numbers[2] = {};
+    bool fits = nb::isinstance<nb::tuple>(pair) && nb::len(pair) == 2;
+    for (int i = 0; fits && i < 2; ++i) {
+        const nb::object item = pair[i];
+        fits = PyIndex_Check(item.ptr()) != 0; // an int, or an IntEnum as NumPy's and torch's
+        const Py_ssize_t number = fits ? PyNumber_AsSsize_t(item.ptr(), nullptr) : 0;
+        if (number == -1 && PyErr_Occurred() != nullptr) {
+            throw nb::python_error();
+        }
+        fits = fits && number == static_cast<std::int32_t>(number);
+        numbers[i] = static_cast<std::int32_t>(number);
+    }
+    if (!fits) {
+        refuse_object(object, name, ", whose __dlpack_device__ did not return a pair of integers");
+    }
+    return {numbers[0], numbers[1]};
+}
+
+void check_device(const dlpack::Device &device, const char *name) {
+    if (device.type != dlpack::cpu) {
+        raise_value(std::string(name) + ": lies on device " + device_name(device.type, device.id) +
+                    "; accepted is cpu memory. Copy it to the CPU first.");
+    }
+}
+
+// numpy.ma: its buffer has what is under the mask too.
+void refuse_masked(nb::handle object, const char *name) {
+    if (nb::hasattr(object, "mask") && nb::hasattr(object, "filled")) {
+        raise_type(std::string(name) +
+                   ": is a masked array, and its mask would be ignored; accepted are arrays without "
+                   "one. Pass x.filled(...) instead.");
+    }
+}
+
+PyObject *plain_array_type = nullptr; // numpy.ndarray, borrowed for ever
+
 } // namespace
+
+void set_plain_array_type(PyObject *type) { plain_array_type = type; }
 
 void raise_type(const std::string &message) { throw nb::type_error(message.c_str()); }
 
@@ -96,6 +142,9 @@ void raise_value(const std::string &message) { throw nb::value_error(message.c_s
 std::string kind_of(nb::handle object) { return nb::cast<std::string>(nb::str(object.type().attr("__name__"))); }
 
 Argument::Argument(nb::handle object, const char *name) : name_(name) {
+    if (object.type().ptr() != plain_array_type) {
+        refuse_masked(object, name);
+    }
     if (PyObject_CheckBuffer(object.ptr()) != 0) {
         read_buffer(object);
     } else if (nb::hasattr(object, "__dlpack__") && nb::hasattr(object, "__dlpack_device__")) {
@@ -122,12 +171,14 @@ void Argument::read_buffer(nb::handle object) {
     if (info.ndim > NDK_MAX_NDIM) {
         refuse_ndim(name_, info.ndim);
     }
-    view_.data = info.buf;
-    view_.dtype = format == 'f' ? NDK_FLOAT32 : NDK_FLOAT64;
-    view_.shape.ndim = info.ndim;
+    Shape shape;
     for (std::int32_t i = 0; i < info.ndim; ++i) {
-        view_.shape[i] = info.shape[i];
-        view_.strides[i] = info.strides[i];
+        shape.append(info.shape != nullptr ? info.shape[i] : info.len / info.itemsize);
+    }
+    view_ = contiguous(info.buf, format == 'f' ? NDK_FLOAT32 : NDK_FLOAT64, shape);
+    // Asked for or not, ctypes leaves them out.
+    if (info.strides != nullptr) {
+        std::copy(info.strides, info.strides + info.ndim, view_.strides);
     }
     read_only_ = info.readonly != 0;
     check_alignment();
@@ -135,13 +186,7 @@ void Argument::read_buffer(nb::handle object) {
 
 void Argument::read_dlpack(nb::handle object) {
     // Asked before __dlpack__, which may have to wait for the other device.
-    const nb::object device = object.attr("__dlpack_device__")();
-    const auto type = nb::cast<std::int32_t>(nb::int_(device[0]));
-    if (type != dlpack::cpu) {
-        raise_value(std::string(name_) + ": lies on device " +
-                    device_name(type, nb::cast<std::int32_t>(nb::int_(device[1]))) +
-                    "; accepted is cpu memory. Copy it to the CPU first.");
-    }
+    check_device(dlpack_device(object, name_), name_);
     capsule_ = call_dlpack(object, name_);
     const dlpack::Tensor *tensor = nullptr;
     if (PyCapsule_IsValid(capsule_.ptr(), dlpack::versioned_capsule_name) != 0) {
@@ -165,8 +210,13 @@ void Argument::read_dlpack(nb::handle object) {
         refuse_dtype(object, name_,
                      "with DLPack code " + std::to_string(dtype.code) + " and " + std::to_string(dtype.bits) + " bits");
     }
+    check_device(tensor->device, name_);
     if (tensor->ndim > NDK_MAX_NDIM) {
         refuse_ndim(name_, tensor->ndim);
+    }
+    if (tensor->ndim < 0 || std::any_of(tensor->shape, tensor->shape + tensor->ndim, [](auto n) { return n < 0; })) {
+        raise_value(std::string(name_) + ": its __dlpack__ gave a negative number of dimensions or elements. Pass it "
+                                         "through numpy.asarray first.");
     }
     Shape shape;
     for (std::int32_t i = 0; i < tensor->ndim; ++i) {

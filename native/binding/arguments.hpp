@@ -20,6 +20,9 @@ namespace nb = nanobind;
 // The name of the object's type, for messages.
 std::string kind_of(nb::handle object);
 
+// numpy.ndarray itself, whose instances need not be looked at closely.
+void set_plain_array_type(PyObject *type);
+
 struct Buffer {
     Py_buffer info;
     bool held = false;

@@ -2,6 +2,7 @@
 #include "layout.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace ndkernels {
@@ -115,11 +116,26 @@ bool same_view(const View &a, const View &b) {
     return a.data == b.data && a.shape == b.shape && std::equal(a.strides, a.strides + a.shape.ndim, b.strides);
 }
 
-bool has_repeated_elements(const View &view) {
+bool may_overlap_itself(const View &view) {
+    // From the smallest stride to the largest, each must step over all that the ones before it reach. What indexing
+    // makes of an array without overlap passes.
+    std::pair<std::int64_t, std::int64_t> axes[NDK_MAX_NDIM]; // stride, extent
+    std::int32_t count = 0;
     for (std::int32_t i = 0; i < view.shape.ndim; ++i) {
-        if (view.strides[i] == 0 && view.shape[i] > 1) {
+        if (view.shape[i] == 0) {
+            return false;
+        }
+        if (view.shape[i] > 1) {
+            axes[count++] = {std::abs(view.strides[i]), view.shape[i]};
+        }
+    }
+    std::sort(axes, axes + count);
+    std::int64_t reach = item_size(view.dtype);
+    for (std::int32_t i = 0; i < count; ++i) {
+        if (axes[i].first < reach) {
             return true;
         }
+        reach += (axes[i].second - 1) * axes[i].first;
     }
     return false;
 }

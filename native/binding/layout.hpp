@@ -58,7 +58,7 @@ bool may_overlap(const View &a, const View &b);
 // Same data, shape and strides.
 bool same_view(const View &a, const View &b);
 
-// Whether two elements of the view are at one address because of a stride of 0.
-bool has_repeated_elements(const View &view);
+// Whether two elements of the view can share bytes; never yes for what indexing makes of an array without overlap.
+bool may_overlap_itself(const View &view);
 
 } // namespace ndkernels

@@ -33,6 +33,9 @@ void set_num_threads(nb::handle count) {
         raise_type("count: got " + kind_of(count) + "; accepted is an integer. Pass one.");
     }
     const Py_ssize_t number = PyNumber_AsSsize_t(count.ptr(), nullptr); // a huge number is clipped, and out of range
+    if (number == -1 && PyErr_Occurred() != nullptr) {
+        throw nb::python_error();
+    }
     if (number < 1 || number > max_threads) {
         raise_value("count: " + std::to_string(number) + " is out of range; accepted are 1 to " +
                     std::to_string(max_threads) + ". Pass a number in that range.");

@@ -24,6 +24,7 @@ void import_numpy() {
     numpy_float32 = dtype("float32").release().ptr();
     numpy_float64 = dtype("float64").release().ptr();
     numpy_empty = numpy.attr("empty").inc_ref().ptr();
+    set_plain_array_type(numpy.attr("ndarray").inc_ref().ptr());
 }
 
 nb::object new_array(ndk_dtype dtype, const Shape &shape) {
@@ -91,9 +92,9 @@ Result::Result(nb::handle out, ndk_dtype dtype, const Shape &shape) : fresh_(out
     if (argument_->read_only()) {
         raise_value("out: is read-only. Pass a writable array, or leave out= away.");
     }
-    if (has_repeated_elements(argument_->view())) {
-        raise_value("out: several of its elements lie at one address (a stride is 0). Pass an array that was not "
-                    "broadcast, or leave out= away.");
+    if (may_overlap_itself(argument_->view())) {
+        raise_value("out: several of its elements share memory. Pass an array that was neither broadcast nor made with "
+                    "overlapping strides, or leave out= away.");
     }
 }
 

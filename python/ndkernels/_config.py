@@ -19,7 +19,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     With `mode="stdout"` it is printed; with `mode="dicts"` it is returned as a dictionary of plain values that can be
     written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `installed`,
-    `rejected`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for another mode.
+    `rejected`, `forced`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for another mode.
     """
     if mode not in ("stdout", "dicts"):
         msg = f"mode: {mode!r} is unknown; accepted are 'stdout' and 'dicts'. Pass one of these."
@@ -52,6 +52,7 @@ def _collect() -> dict[str, Any]:
         "threads": _binding.get_num_threads(),
         "installed": [item.as_dict() for item in loaded.installed],
         "rejected": dict(decision.rejected),
+        "forced": decision.forced,
         "better": list(decision.better),
         "install": _install_command(loaded),
     }
@@ -83,7 +84,7 @@ def _text(config: dict[str, Any]) -> str:
         ("threads", str(config["threads"])),
         *(("installed", _installed_line(item)) for item in config["installed"]),
         *((f"not {name}", why) for name, why in config["rejected"].items()),
-        ("better", ", ".join(config["better"]) or "nothing: the best published classifier for this machine is loaded"),
+        ("better", _better_line(config)),
     ]
     if config["install"]:
         rows.append(("install", config["install"]))
@@ -95,6 +96,12 @@ def _text(config: dict[str, Any]) -> str:
         for name, value in rows
     ]
     return "\n".join(["ndkernels", *(f"  {line}".replace("\n", "\n  ") for line in lines)]) + "\n"
+
+
+def _better_line(config: dict[str, Any]) -> str:
+    if config["forced"]:
+        return f"not looked for: {config['classifier']} is forced"
+    return ", ".join(config["better"]) or "nothing: the best published classifier for this machine is loaded"
 
 
 def _installed_line(item: dict[str, Any]) -> str:
