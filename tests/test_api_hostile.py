@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ def test_ctypes_arrays_have_no_strides(kind: Any) -> None:
     out = (kind * 4)()
     assert nd.add(row, row, out=out) is out
     assert list(out) == [2, -4, 6, -8]
+    assert nd.add(table, row, out=table) is table
+    assert list(table[1]) == [1, -2, 8, -4]
 
 
 class Raising:
@@ -88,6 +91,90 @@ def test_an_exporter_with_a_bad_device_is_named(device: object) -> None:
 
 def test_an_exporter_with_a_good_device_is_taken() -> None:
     assert nd.sum(Exporter((1, 0))) == 3
+
+
+def test_a_device_whose_numbers_cannot_be_read_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^x: its __dlpack_device__ could not be read") as caught:
+        nd.relu(Exporter((1, Raising(ZeroDivisionError))))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(KeyboardInterrupt):
+        nd.relu(Exporter((1, Raising(KeyboardInterrupt))))
+
+
+class Tensor(ctypes.Structure):
+    """DLTensor, followed by the two other fields of DLManagedTensor."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+        ("context", ctypes.c_void_p),
+        ("deleter", ctypes.c_void_p),
+    )
+
+
+class RawExporter:
+    """Hands out a DLTensor of [1, 2, 3] in which some fields were changed."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.memory = (ctypes.c_double * 3)(1, 2, 3)
+        fields = {"device_type": 1, "ndim": 1, "code": 2, "bits": 64, "lanes": 1, "shape": extents(3)}
+        self.tensor = Tensor(**{"data": ctypes.addressof(self.memory), **fields, **changes})
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+    def __dlpack__(self) -> object:
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+        return new(ctypes.addressof(self.tensor), b"dltensor", None)
+
+
+def extents(*values: int) -> Any:
+    return (ctypes.c_int64 * len(values))(*values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ndim": -1}, "a negative number of dimensions"),
+        ({"shape": extents(-3)}, "a negative number of dimensions or elements"),
+        ({"shape": None}, "or no shape"),
+        ({"data": None}, "gave no memory"),
+        ({"ndim": 33}, "has 33 dimensions"),
+        ({"device_type": 2, "device_id": 1}, "lies on device cuda:1"),
+    ],
+)
+def test_what_a_capsule_says_is_checked(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^x: .*{message}"):
+        nd.sum(RawExporter(**changes))
+    with pytest.raises(ValueError, match=rf"^out: .*{message}"):
+        nd.relu(np.ones(3), out=RawExporter(**changes))
+
+
+def test_a_truthful_capsule_is_taken() -> None:
+    assert nd.sum(RawExporter()) == 6
+    assert nd.sum(RawExporter(data=None, shape=extents(0))) == 0
+    assert nd.sum(RawExporter(ndim=0, shape=None)) == 1
+
+
+def test_ctrl_c_while_a_buffer_is_made_is_not_about_its_dtype() -> None:
+    class Interrupted:
+        dtype = "bfloat16"
+
+        def __buffer__(self, flags: int) -> memoryview:
+            raise KeyboardInterrupt
+
+    # Before Python 3.12 a class without C code has no buffer.
+    with pytest.raises(KeyboardInterrupt if sys.version_info >= (3, 12) else TypeError):
+        nd.relu(Interrupted())
 
 
 @pytest.mark.parametrize(

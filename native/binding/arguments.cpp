@@ -89,23 +89,20 @@ nb::object call_dlpack(nb::handle object, const char *name) {
 }
 
 dlpack::Device dlpack_device(nb::handle object, const char *name) {
-    nb::object pair;
+    std::int32_t numbers[2] = {};
+    bool fits = false;
     try {
-        pair = object.attr("__dlpack_device__")();
+        const nb::object pair = object.attr("__dlpack_device__")();
+        fits = nb::isinstance<nb::tuple>(pair) && nb::len(pair) == 2;
+        for (int i = 0; fits && i < 2; ++i) {
+            const nb::object item = pair[i];
+            fits = PyIndex_Check(item.ptr()) != 0; // an int, or an IntEnum as NumPy's and torch's
+            const Py_ssize_t number = fits ? to_index(item) : 0;
+            fits = fits && number == static_cast<std::int32_t>(number);
+            numbers[i] = static_cast<std::int32_t>(number);
+        }
     } catch (nb::python_error &error) {
         refuse_unreadable(error, name, "its __dlpack_device__");
-    }
-    std::int32_t numbers[2] = {};
-    bool fits = nb::isinstance<nb::tuple>(pair) && nb::len(pair) == 2;
-    for (int i = 0; fits && i < 2; ++i) {
-        const nb::object item = pair[i];
-        fits = PyIndex_Check(item.ptr()) != 0; // an int, or an IntEnum as NumPy's and torch's
-        const Py_ssize_t number = fits ? PyNumber_AsSsize_t(item.ptr(), nullptr) : 0;
-        if (number == -1 && PyErr_Occurred() != nullptr) {
-            throw nb::python_error();
-        }
-        fits = fits && number == static_cast<std::int32_t>(number);
-        numbers[i] = static_cast<std::int32_t>(number);
     }
     if (!fits) {
         refuse_object(object, name, ", whose __dlpack_device__ did not return a pair of integers");
@@ -141,6 +138,14 @@ void raise_value(const std::string &message) { throw nb::value_error(message.c_s
 
 std::string kind_of(nb::handle object) { return nb::cast<std::string>(nb::str(object.type().attr("__name__"))); }
 
+Py_ssize_t to_index(nb::handle object) {
+    const Py_ssize_t number = PyNumber_AsSsize_t(object.ptr(), nullptr);
+    if (number == -1 && PyErr_Occurred() != nullptr) {
+        throw nb::python_error();
+    }
+    return number;
+}
+
 Argument::Argument(nb::handle object, const char *name) : name_(name) {
     if (object.type().ptr() != plain_array_type) {
         refuse_masked(object, name);
@@ -157,7 +162,8 @@ Argument::Argument(nb::handle object, const char *name) : name_(name) {
 void Argument::read_buffer(nb::handle object) {
     if (PyObject_GetBuffer(object.ptr(), &buffer_.info, PyBUF_RECORDS_RO) != 0) {
         nb::python_error error;
-        if (nb::hasattr(object, "dtype")) { // NumPy refuses so what a buffer cannot describe, for example bfloat16
+        // NumPy refuses so what a buffer cannot describe, for example bfloat16; KeyboardInterrupt is not about that.
+        if (error.matches(PyExc_Exception) && nb::hasattr(object, "dtype")) {
             refuse_dtype(object, name_, "");
         }
         refuse_unreadable(error, name_, "its buffer");
@@ -214,13 +220,17 @@ void Argument::read_dlpack(nb::handle object) {
     if (tensor->ndim > NDK_MAX_NDIM) {
         refuse_ndim(name_, tensor->ndim);
     }
-    if (tensor->ndim < 0 || std::any_of(tensor->shape, tensor->shape + tensor->ndim, [](auto n) { return n < 0; })) {
-        raise_value(std::string(name_) + ": its __dlpack__ gave a negative number of dimensions or elements. Pass it "
-                                         "through numpy.asarray first.");
+    if (tensor->ndim < 0 || (tensor->ndim > 0 && tensor->shape == nullptr) ||
+        std::any_of(tensor->shape, tensor->shape + tensor->ndim, [](auto n) { return n < 0; })) {
+        raise_value(std::string(name_) + ": its __dlpack__ gave a negative number of dimensions or elements, or no "
+                                         "shape. Pass it through numpy.asarray first.");
     }
     Shape shape;
     for (std::int32_t i = 0; i < tensor->ndim; ++i) {
         shape.append(tensor->shape[i]);
+    }
+    if (tensor->data == nullptr && shape.size() != 0) {
+        raise_value(std::string(name_) + ": its __dlpack__ gave no memory. Pass it through numpy.asarray first.");
     }
     char *data = static_cast<char *>(tensor->data);
     view_ = contiguous(data == nullptr ? data : data + tensor->byte_offset,

@@ -20,6 +20,10 @@ namespace nb = nanobind;
 // The name of the object's type, for messages.
 std::string kind_of(nb::handle object);
 
+// The number of an object for which PyIndex_Check holds; one that is too large is clipped. Throws what its __index__
+// raised.
+Py_ssize_t to_index(nb::handle object);
+
 // numpy.ndarray itself, whose instances need not be looked at closely.
 void set_plain_array_type(PyObject *type);
 

@@ -88,10 +88,7 @@ std::int32_t read_axis(nb::handle axis, std::int32_t ndim) {
         raise_type("axis: got " + kind_of(axis) +
                    "; accepted are None, an integer or a tuple of integers. Pass one of these.");
     }
-    const Py_ssize_t given = PyNumber_AsSsize_t(axis.ptr(), nullptr); // a huge number is clipped, and out of range
-    if (given == -1 && PyErr_Occurred() != nullptr) {
-        throw nb::python_error();
-    }
+    const Py_ssize_t given = to_index(axis); // a huge number is clipped, and out of range
     if (given < -ndim || given >= ndim) {
         raise_value("axis: " + std::to_string(given) + " is out of range for x with " + std::to_string(ndim) +
                     " dimensions" +

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -13,9 +10,6 @@
 
 namespace ndkernels {
 namespace {
-
-constexpr std::int32_t log_nothing = 1000;
-std::atomic<std::int32_t> log_threshold{log_nothing};
 
 std::int32_t host_num_threads(void * /*context*/) noexcept {
     return inside_task() ? 1 : std::max<std::int32_t>(thread_count(), 1);
@@ -34,8 +28,9 @@ void *host_allocate(void * /*context*/, std::size_t size, std::size_t alignment)
 
 void host_release(void * /*context*/, void *pointer) noexcept { std::free(pointer); }
 
+// As Python's logging does where nobody has configured it: warnings are shown, the rest is not.
 void host_log(void * /*context*/, std::int32_t level, const char *message) noexcept {
-    if (level >= log_threshold.load(std::memory_order_relaxed)) {
+    if (level >= NDK_LOG_WARNING) {
         std::fprintf(stderr, "ndkernels: %s\n", message);
     }
 }
@@ -47,18 +42,6 @@ const ndk_host &host() {
         sizeof(ndk_host), 0, nullptr, host_parallel_for, host_num_threads, host_allocate, host_release, host_log,
     };
     return services;
-}
-
-void configure_host() {
-    const char *level = std::getenv("NDKERNELS_LOG");
-    if (level == nullptr) {
-        return;
-    }
-    if (strcasecmp(level, "debug") == 0) {
-        log_threshold = NDK_LOG_DEBUG;
-    } else if (strcasecmp(level, "info") == 0) {
-        log_threshold = NDK_LOG_INFO;
-    }
 }
 
 } // namespace ndkernels

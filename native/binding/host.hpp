@@ -9,7 +9,4 @@ namespace ndkernels {
 
 const ndk_host &host();
 
-// Reads the environment (NDKERNELS_LOG). Call once, at import.
-void configure_host();
-
 } // namespace ndkernels

@@ -10,7 +10,6 @@
 
 #include "cpuid.hpp"
 #include "functions.hpp"
-#include "host.hpp"
 #include "library.hpp"
 #include "result.hpp"
 #include "thread_count.hpp"
@@ -32,10 +31,7 @@ void set_num_threads(nb::handle count) {
     if (PyIndex_Check(count.ptr()) == 0) {
         raise_type("count: got " + kind_of(count) + "; accepted is an integer. Pass one.");
     }
-    const Py_ssize_t number = PyNumber_AsSsize_t(count.ptr(), nullptr); // a huge number is clipped, and out of range
-    if (number == -1 && PyErr_Occurred() != nullptr) {
-        throw nb::python_error();
-    }
+    const Py_ssize_t number = to_index(count); // a huge number is clipped, and out of range
     if (number < 1 || number > max_threads) {
         raise_value("count: " + std::to_string(number) + " is out of range; accepted are 1 to " +
                     std::to_string(max_threads) + ". Pass a number in that range.");
@@ -63,7 +59,6 @@ nb::object sum(nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle ou
 NB_MODULE(_binding, m) {
     using namespace ndkernels;
     register_fork_handler();
-    configure_host();
     read_threads_variable();
     nb::set_leak_warnings(false); // they are for the authors of a module, and would come at the end of a user's program
     nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {

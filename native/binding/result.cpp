@@ -33,8 +33,11 @@ nb::object new_array(ndk_dtype dtype, const Shape &shape) {
         extents = nb::int_(shape[0]); // cheaper than a tuple, and the same to NumPy
     } else {
         extents = nb::steal(PyTuple_New(shape.ndim));
+        if (!extents.is_valid()) {
+            throw nb::python_error();
+        }
         for (std::int32_t i = 0; i < shape.ndim; ++i) {
-            PyTuple_SetItem(extents.ptr(), i, PyLong_FromLongLong(shape[i]));
+            PyTuple_SetItem(extents.ptr(), i, nb::int_(shape[i]).release().ptr());
         }
     }
     PyObject *arguments[] = {extents.ptr(), dtype == NDK_FLOAT32 ? numpy_float32 : numpy_float64};

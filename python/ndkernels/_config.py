@@ -19,7 +19,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     With `mode="stdout"` it is printed; with `mode="dicts"` it is returned as a dictionary of plain values that can be
     written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `installed`,
-    `rejected`, `forced`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for another mode.
+    `rejected`, `forced`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for
+    another mode.
     """
     if mode not in ("stdout", "dicts"):
         msg = f"mode: {mode!r} is unknown; accepted are 'stdout' and 'dicts'. Pass one of these."

@@ -39,11 +39,11 @@ def sum(  # noqa: A001 -- the standard's name
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, an `axis` that is neither None, an integer nor a tuple of integers,
-        and a `keepdims` that is neither True nor False.
+        for an object that is no array, a masked array, another dtype, an `axis` that is neither None, an integer nor a
+        tuple of integers, and a `keepdims` that is neither True nor False.
     ValueError
         for an axis that is out of range or given twice, another device, elements that are not aligned, more than 32
-        dimensions, and an `out` that is read-only or of another shape.
+        dimensions, and an `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -73,10 +73,10 @@ def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
-        for shapes that do not fit, an array without dimensions, another device, elements that are not aligned, more than
-        32 dimensions, and an `out` that is read-only or of another shape.
+        for shapes that do not fit, an array without dimensions, another device, elements that are not aligned, more
+        than 32 dimensions, and an `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------

@@ -37,10 +37,10 @@ def add(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
         for shapes that do not broadcast, another device, elements that are not aligned, more than 32 dimensions, and an
-        `out` that is read-only or of another shape.
+        `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -70,10 +70,10 @@ def subtract(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[An
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
         for shapes that do not broadcast, another device, elements that are not aligned, more than 32 dimensions, and an
-        `out` that is read-only or of another shape.
+        `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -103,10 +103,10 @@ def multiply(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[An
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
         for shapes that do not broadcast, another device, elements that are not aligned, more than 32 dimensions, and an
-        `out` that is read-only or of another shape.
+        `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -137,10 +137,10 @@ def divide(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
         for shapes that do not broadcast, another device, elements that are not aligned, more than 32 dimensions, and an
-        `out` that is read-only or of another shape.
+        `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -170,10 +170,10 @@ def maximum(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any
     Raises
     ------
     TypeError
-        for an object that is no array, another dtype, and two dtypes: nothing is converted silently.
+        for an object that is no array, a masked array, another dtype, and two dtypes: nothing is converted silently.
     ValueError
         for shapes that do not broadcast, another device, elements that are not aligned, more than 32 dimensions, and an
-        `out` that is read-only or of another shape.
+        `out` that is read-only, of another shape or self-overlapping.
 
     Examples
     --------
@@ -203,10 +203,10 @@ def relu(x: Array, /, *, out: Array | None = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        for an object that is no array, and another dtype.
+        for an object that is no array, a masked array, and another dtype.
     ValueError
-        for another device, elements that are not aligned, more than 32 dimensions, and an `out` that is read-only or of
-        another shape.
+        for another device, elements that are not aligned, more than 32 dimensions, and an `out` that is read-only, of
+        another shape or self-overlapping.
 
     Examples
     --------
@@ -236,10 +236,10 @@ def exp(x: Array, /, *, out: Array | None = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        for an object that is no array, and another dtype.
+        for an object that is no array, a masked array, and another dtype.
     ValueError
-        for another device, elements that are not aligned, more than 32 dimensions, and an `out` that is read-only or of
-        another shape.
+        for another device, elements that are not aligned, more than 32 dimensions, and an `out` that is read-only, of
+        another shape or self-overlapping.
 
     Examples
     --------
