@@ -49,7 +49,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
-def format(session: nox.Session) -> None:  # noqa: A001
+def format(session: nox.Session) -> None:  # noqa: A001 -- what everybody calls this session
     """Format everything, and write what is generated from classifiers.toml."""
     session.install(*group("build"), *group("lint"))
     session.run("ruff", "check", "--fix")

@@ -154,7 +154,8 @@ def test_a_library_that_cannot_be_opened_gives_the_next_best_and_the_reason(tree
     assert "avx2 is loaded instead" in str(warning.message)
     assert str(warning.message).endswith("--force-reinstall --no-deps gizmo-kit-avx512==1.2.0")
     assert loaded.decision.why_not("avx512") == f"its library could not be opened: {error}"
-    assert loaded.failures == (("avx512", f"its library could not be opened: {error}"),)
+    defects = {item.classifier: item.defect for item in loaded.installed if item.defect}
+    assert defects == {"avx512": f"its library could not be opened: {error}"}
     assert "avx512 cannot be used as installed" in loaded.decision.reason
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ndkernels import _binding
 from ndkernels._catalogue import CATALOGUE
 from ndkernels._config import show_config
-from ndkernels._contractions import matmul, sum  # noqa: A004
+from ndkernels._contractions import matmul, sum  # noqa: A004 -- the standard's name
 from ndkernels._elementwise import add, divide, exp, maximum, multiply, relu, subtract
 from ndkernels._threads import get_num_threads, set_num_threads
 from variantkit import loader

@@ -99,14 +99,14 @@ def exp(x: Array, /, *, out: None = None) -> NDArray[Any]: ...
 @overload
 def exp(x: Array, /, *, out: _Out) -> _Out: ...
 @overload
-def sum(  # noqa: A001
+def sum(  # noqa: A001 -- the standard's name
     x: NDArray[_F], /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
 ) -> NDArray[_F]: ...
 @overload
-def sum(  # noqa: A001
+def sum(  # noqa: A001 -- the standard's name
     x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
 ) -> NDArray[Any]: ...
 @overload
-def sum(  # noqa: A001
+def sum(  # noqa: A001 -- the standard's name
     x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: _Out
 ) -> _Out: ...

@@ -47,7 +47,6 @@ class Loaded(Record):
     decisions: tuple[Decision, ...]
     host: Host
     installed: tuple[Installed, ...]
-    failures: tuple[tuple[str, str], ...] = ()
 
 
 _lock = RLock()
@@ -161,7 +160,6 @@ def resolve(
         forced=settings.forced or None, cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority
     )
     opener = open_library or _ctypes_library
-    failures: list[tuple[str, str]] = []
     while True:
         try:
             decisions = select_devices(catalogue, installed, host, policy)
@@ -178,7 +176,6 @@ def resolve(
         except OSError as error:
             why = f"its library could not be opened: {error}"
         if why:
-            failures.append((item.classifier, why))
             installed = tuple(each.replace(defect=why) if each is item else each for each in installed)
             continue
         return Loaded(
@@ -190,7 +187,6 @@ def resolve(
             decisions=decisions,
             host=host,
             installed=installed,
-            failures=tuple(failures),
         )
 
 
