@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -35,6 +37,45 @@ def test(session: nox.Session) -> None:
     run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
     install_wheels(session)
     run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def acceptance(session: nox.Session) -> None:
+    """Build a whole release, and install from it with real pip and uv in every way that users have."""
+    session.install(*group("acceptance"))
+    run(session, "pytest", "tests/acceptance", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, starve and race the release pipeline; a reader of its index must never notice."""
+    session.install(*group("acceptance"))
+    run(session, "pytest", "tests/faults", *session.posargs)
+
+
+@nox.session
+def container(session: nox.Session) -> None:
+    """Build wheels through cibuildwheel in a container that is made here (root, podman, debootstrap)."""
+    if os.geteuid() != 0:
+        session.error("Containers are made by root here: run this session as root, or deselect it.")
+    debian(session, "podman", "runc", "debootstrap", "ccache")
+    session.install(*group("acceptance"))
+    run(session, "pytest", "tests/container", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Click through the selector page in headless Chromium."""
+    debian(session, "chromium", "chromedriver")
+    session.install(*group("acceptance"), *group("browser"))
+    run(session, "pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def pipelines(session: nox.Session) -> None:
+    """Check the generated CI pipelines with actionlint, zizmor and the published schemas."""
+    session.install(*group("acceptance"), *group("pipelines"))
+    run(session, "pytest", "tests/pipelines", *session.posargs)
 
 
 @nox.session
@@ -79,6 +120,21 @@ def bench(session: nox.Session) -> None:
 def run(session: nox.Session, *command: str) -> None:
     """Run a command that cleans up after Ctrl-C itself; nox would give it half a second for that."""
     session.run(*command, interrupt_timeout=20, terminate_timeout=20)
+
+
+def debian(session: nox.Session, *commands: str) -> None:
+    """Install the Debian packages of commands that are not there, or say what is missing; it is never passed over."""
+    packages = {"chromedriver": "chromium-driver"}
+    missing = [packages.get(command, command) for command in commands if shutil.which(command) is None]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        session.error(f"{', '.join(missing)} is missing; on Debian and Ubuntu: apt install {' '.join(missing)}")
+    session.run("apt-get", "update", "--quiet", "--quiet", external=True)
+    session.run(
+        "apt-get", "install", "--quiet", "--quiet", "--yes", "--no-install-recommends", *missing,
+        external=True, env={"DEBIAN_FRONTEND": "noninteractive"},
+    )  # fmt: skip
 
 
 def native_sources() -> list[str]:
