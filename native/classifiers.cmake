@@ -7,6 +7,7 @@ set(VARIANTKIT_CLASSIFIERS generic avx2 avx512)
 
 # generic: any x86-64 machine; no AVX
 set(VARIANTKIT_generic_LABEL "generic")
+set(VARIANTKIT_generic_ROW "2dd1bd65b88ca6ce")
 set(VARIANTKIT_generic_COMPILE_FLAGS_GNU "-march=x86-64" "-mtune=generic")
 set(VARIANTKIT_generic_COMPILE_FLAGS_CLANG "-march=x86-64" "-mtune=generic")
 set(VARIANTKIT_generic_LINK_FLAGS_GNU "")
@@ -14,6 +15,7 @@ set(VARIANTKIT_generic_LINK_FLAGS_CLANG "")
 
 # avx2: Haswell, Zen 1 and later
 set(VARIANTKIT_avx2_LABEL "avx2")
+set(VARIANTKIT_avx2_ROW "5ff439bd6924946d")
 set(VARIANTKIT_avx2_COMPILE_FLAGS_GNU "-march=x86-64-v3" "-mtune=haswell" "-mprefer-vector-width=256")
 set(VARIANTKIT_avx2_COMPILE_FLAGS_CLANG "-march=x86-64-v3" "-mtune=haswell" "-mprefer-vector-width=256")
 set(VARIANTKIT_avx2_LINK_FLAGS_GNU "-Wl,-z,x86-64-v3")
@@ -21,6 +23,7 @@ set(VARIANTKIT_avx2_LINK_FLAGS_CLANG "-Wl,-z,x86-64-v3")
 
 # avx512: Skylake-X, Ice Lake, Sapphire Rapids, Zen 4 and later
 set(VARIANTKIT_avx512_LABEL "avx512")
+set(VARIANTKIT_avx512_ROW "8f517e118105fe8d")
 set(VARIANTKIT_avx512_COMPILE_FLAGS_GNU "-march=x86-64-v4" "-mtune=skylake-avx512" "-mprefer-vector-width=512")
 set(VARIANTKIT_avx512_COMPILE_FLAGS_CLANG "-march=x86-64-v4" "-mtune=skylake-avx512" "-mprefer-vector-width=512")
 set(VARIANTKIT_avx512_LINK_FLAGS_GNU "-Wl,-z,x86-64-v4")

@@ -3,7 +3,7 @@
 Without the setting it is scikit-build-core and builds the base wheel. With `-C classifier=NAME` it builds the wheel of
 that classifier: a distribution of another name (`<distribution>-<classifier>`), `py3-none-<platform>`, which holds one
 kernel library. The project of such a wheel is generated next to the build tree, so there is one pyproject.toml to keep
-and nothing is copied over it:
+and nothing is copied over it. Each wheel gets a software bill of materials (PEP 770).
 
     python -m build --wheel                         # the base wheel
     python -m build --wheel -C classifier=avx2      # the wheel of the classifier avx2
@@ -72,7 +72,11 @@ def build_wheel(
     wheel_directory = str(Path(wheel_directory).resolve())
     with _project(config_settings) as settings:
         # The frontend's metadata, if it asked for them, are in a directory that the generated project does not need.
-        return _scikit_build.build_wheel(wheel_directory, settings, metadata_directory)
+        name = _scikit_build.build_wheel(wheel_directory, settings, metadata_directory)
+    from variantkit.sbom import add_sbom
+
+    add_sbom(Path(wheel_directory, name), Path.cwd())
+    return name
 
 
 def get_requires_for_build_wheel(config_settings: Settings | None = None) -> list[str]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import shlex
 import shutil
@@ -28,6 +27,7 @@ from variantkit.errors import InterpreterNotFoundError
 from variantkit.files import write_atomically
 from variantkit.interpreters import Interpreter, find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.stamps import made, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +46,8 @@ _OWN_INPUTS = (
     "features.py",
     "matrix.py",
     "matrix_check.py",
+    "sbom.py",
+    "wheel.py",
 )
 
 
@@ -182,7 +184,7 @@ class Builder:
         )
         digest = self._digest(project, pyproject, interpreter, inputs + repr(settings).encode())
         stamp = self.work / "stamps" / f"{key}.json"
-        if (wheel := _reusable(stamp, digest, out)) is not None:
+        if (wheel := made(stamp, digest, out)) is not None:
             return wheel, True
 
         environment.ensure()
@@ -204,8 +206,7 @@ class Builder:
             (built,) = Path(temporary).glob("*.whl")
             wheel = out / built.name
             built.replace(wheel)
-        record = {"digest": digest, "wheel": wheel.name, "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
-        write_atomically(stamp, json.dumps(record, indent=2) + "\n")
+        remember(stamp, digest, wheel)
         return wheel, False
 
     def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
@@ -290,13 +291,3 @@ def _files(sources: list[Path], work: Path) -> list[Path]:
             ]
             files |= {here / member for member in members if not member.startswith(".")}
     return sorted(files)
-
-
-def _reusable(stamp: Path, digest: str, out: Path) -> Path | None:
-    try:
-        record = json.loads(stamp.read_text(encoding="utf-8"))
-        wheel = out / str(record["wheel"])
-        same = record["digest"] == digest and record["sha256"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return wheel if same else None

@@ -23,7 +23,9 @@ __all__ = [
     "SettingError",
     "UnknownClassifierError",
     "VariantkitError",
+    "VariantError",
     "VersionMismatchError",
+    "WheelError",
 ]
 
 
@@ -37,6 +39,14 @@ class MatrixError(VariantkitError, ValueError):
 
 class BuildError(VariantkitError, RuntimeError):
     """A wheel could not be built; the message has the end of the log and says where the rest is."""
+
+
+class WheelError(VariantkitError, ValueError):
+    """A file is not a wheel, or a damaged one, or does not fit the others."""
+
+
+class VariantError(VariantkitError, ValueError):
+    """Metadata of wheel variants (PEP 825) is damaged or contradicts itself."""
 
 
 class IndexingError(VariantkitError, ValueError):

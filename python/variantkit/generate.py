@@ -6,6 +6,7 @@ longer say what the matrix says, and a project's tests call it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from variantkit.matrix import Matrix, Row
 
-__all__ = ["drift", "extras", "render", "write"]
+__all__ = ["drift", "extras", "render", "row_digest", "write"]
 
 _COMMAND = "python -m variantkit matrix --write"
 _BEGIN = "# begin generated: extras"
@@ -84,6 +85,15 @@ def extras(matrix: Matrix, version: str) -> dict[str, list[str]]:
     return table
 
 
+def row_digest(row: Row) -> str:
+    """Return a short hash of all that a row says about its library; a MANIFEST carries it as `Row`."""
+    facts = (
+        row.name, row.device, row.level, sorted(row.features), row.helpers, sorted(row.compile_flags.items()),
+        sorted(row.link_flags.items()), sorted(row.variant.items()),
+    )  # fmt: skip
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _marker(row: Row) -> str:
     parts = []
     for platform in row.platforms:
@@ -120,6 +130,7 @@ def _cmake(matrix: Matrix, version: str) -> str:
     ]
     for row in matrix.rows:
         lines += ["", f"# {row.name}: {row.summary}", f'set(VARIANTKIT_{row.name}_LABEL "{row.label}")']
+        lines.append(f'set(VARIANTKIT_{row.name}_ROW "{row_digest(row)}")')
         for kind, flags in (("COMPILE", row.compile_flags), ("LINK", row.link_flags)):
             for compiler, words in flags.items():
                 name = f"VARIANTKIT_{row.name}_{kind}_FLAGS_{_CMAKE_COMPILERS[compiler]}"

@@ -103,6 +103,7 @@ Distribution: ${VARIANTKIT_DISTRIBUTION}
 Classifier: ${name}
 Version: ${VARIANTKIT_VERSION}
 ABI: ${abi}
+Row: ${VARIANTKIT_${name}_ROW}
 Library: \${library}
 Size: \${size}
 SHA256: \${sha256}

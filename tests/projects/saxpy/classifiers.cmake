@@ -7,6 +7,7 @@ set(VARIANTKIT_CLASSIFIERS sse2 fast-v2)
 
 # sse2: any x86-64 machine
 set(VARIANTKIT_sse2_LABEL "sse2")
+set(VARIANTKIT_sse2_ROW "f3988e634162958a")
 set(VARIANTKIT_sse2_COMPILE_FLAGS_GNU "-O2")
 set(VARIANTKIT_sse2_COMPILE_FLAGS_CLANG "-O2")
 set(VARIANTKIT_sse2_LINK_FLAGS_GNU "")
@@ -14,6 +15,7 @@ set(VARIANTKIT_sse2_LINK_FLAGS_CLANG "")
 
 # fast-v2: Nehalem, Bulldozer and later
 set(VARIANTKIT_fast-v2_LABEL "fast_v2")
+set(VARIANTKIT_fast-v2_ROW "d07cc5fe938aebd0")
 set(VARIANTKIT_fast-v2_COMPILE_FLAGS_GNU "-O3" "-march=x86-64-v2")
 set(VARIANTKIT_fast-v2_COMPILE_FLAGS_CLANG "-O3" "-march=x86-64-v2")
 set(VARIANTKIT_fast-v2_LINK_FLAGS_GNU "")

