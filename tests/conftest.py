@@ -109,7 +109,7 @@ def built_saxpy(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def saxpy(built_saxpy: Path, tmp_path: Path) -> Path:
     """A copy of the second customer's project with its build environment and nothing built."""
     project = tmp_path / "saxpy"
-    built = shutil.ignore_patterns("dist", "cmake", "stamps", "projects", "logs", "base", "stage")
+    built = shutil.ignore_patterns("dist", "cmake", "stamps", "projects", "logs", "base", "stage", "wheels")
     shutil.copytree(
         built_saxpy,
         project,

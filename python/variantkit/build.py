@@ -97,11 +97,12 @@ class Builder:
     out: Path
     progress: Progress
     warnings_are_errors: bool = False
+    work: Path = Path()  # where build trees, and what was built, are kept: ROOT/build unless another place is named
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
         self.out = self.out.resolve()
-        self.work = self.root / "build"
+        self.work = (self.root / "build" if self.work == Path() else self.work).resolve()
         self.matrix: Matrix = read_matrix(self.root)
         self.pyproject = read_pyproject(self.root)
 
@@ -159,6 +160,14 @@ class Builder:
             step.note = "unchanged" if reused else wheel.name
         return wheel
 
+    def sdist(self, project: Path, tool: Interpreter) -> Path:
+        """Build the sdist of the project, or of another one of the same tree."""
+        name = read_pyproject(project)["project"]["name"]
+        with self.progress.step(f"sdist of {name}") as step:
+            path, reused = self._wheel(f"sdist-{name}", project.resolve(), tool, self.out, settings=None, kind="sdist")
+            step.note = "unchanged" if reused else path.name
+        return path
+
     def pure_wheel(self, project: Path, tool: Interpreter) -> Path:
         """Build the wheel of another, pure Python project of the same tree."""
         name = read_pyproject(project)["project"]["name"]
@@ -176,43 +185,38 @@ class Builder:
         *,
         settings: dict[str, str] | None,
         inputs: bytes = b"",
+        kind: str = "wheel",
     ) -> tuple[Path, bool]:
-        """Build one wheel unless the one of the same inputs is there; return it and whether it was."""
+        """Build one wheel, or the sdist, unless the one of the same inputs is there; return it and whether it was."""
         pyproject = read_pyproject(project)
         environment = BuildEnvironment(
             self.work / "envs" / interpreter.tag, interpreter.executable, pyproject["build-system"]["requires"]
         )
-        digest = self._digest(project, pyproject, interpreter, inputs + repr(settings).encode())
-        stamp = self.work / "stamps" / f"{key}.json"
-        if (wheel := made(stamp, digest, out)) is not None:
-            return wheel, True
-
-        environment.ensure()
-        options = self._options(key, settings) if settings is not None else {}
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as temporary:
-            command = [
-                str(environment.python),
-                "-m",
-                "build",
-                "--wheel",
-                "--no-isolation",
-                "--outdir",
-                temporary,
-                str(project),
-            ]
-            command += [f"-C{name}={value}" for name, value in options.items()]
-            run_logged(command, self.work / "logs" / f"{key}.log", env=self._environ())
-            (built,) = Path(temporary).glob("*.whl")
-            wheel = out / built.name
-            built.replace(wheel)
-        remember(stamp, digest, wheel)
-        return wheel, False
+        digest = self._digest(project, pyproject, interpreter, inputs + repr((kind, settings)).encode())
+        key += "-werror" if self.warnings_are_errors else ""
+        stamp, store = self.work / "stamps" / f"{key}.json", self.work / "wheels" / key
+        built = made(stamp, digest, store)
+        reused = built is not None
+        if built is None:
+            environment.ensure()
+            store.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary:
+                command = [str(environment.python), "-m", "build", f"--{kind}", "--no-isolation"]
+                command += ["--outdir", temporary, str(project)]
+                if settings is not None:
+                    command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
+                run_logged(command, self.work / "logs" / f"{key}.log", env=self._environ())
+                (fresh,) = Path(temporary).iterdir()
+                built = fresh.replace(store / fresh.name)
+            remember(stamp, digest, built)
+            _keep_only(store, built)
+        write_atomically(out / built.name, built.read_bytes())
+        return out / built.name, reused
 
     def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
         # CMake takes a compiler and its flags from the environment at the first configure only. A tree with warnings as
-        # errors is another one too: the same files would be compiled again whenever the option changes.
-        toolchain = _toolchain() + ("-Werror" if self.warnings_are_errors else "")
+        # errors is another one too (by its key): the same files would be compiled again whenever the option changes.
+        toolchain = _toolchain()
         tree = f"{key}-{hashlib.sha256(toolchain.encode()).hexdigest()[:8]}" if toolchain else key
         options = {**settings, "build-dir": str(self.work / "cmake" / tree)}
         if self.warnings_are_errors:
@@ -247,6 +251,13 @@ class Builder:
             digest.update(f"{path}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _keep_only(folder: Path, file: Path) -> None:
+    """Remove what lies beside `file`: what was built of older sources, and what a killed build has left."""
+    for path in folder.iterdir():
+        if path != file:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _last_commit(root: Path) -> str:

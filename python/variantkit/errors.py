@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BetterVariantWarning",
     "BuildError",
+    "BusyError",
     "ClassifierError",
     "ClassifierFallbackWarning",
     "ClassifierNotInstalledError",
@@ -22,8 +23,8 @@ __all__ = [
     "PackageNotFoundError",
     "SettingError",
     "UnknownClassifierError",
-    "VariantkitError",
     "VariantError",
+    "VariantkitError",
     "VersionMismatchError",
     "WheelError",
 ]
@@ -47,6 +48,10 @@ class WheelError(VariantkitError, ValueError):
 
 class VariantError(VariantkitError, ValueError):
     """Metadata of wheel variants (PEP 825) is damaged or contradicts itself."""
+
+
+class BusyError(VariantkitError, RuntimeError):
+    """Another process is writing in the same directory."""
 
 
 class IndexingError(VariantkitError, ValueError):

@@ -17,7 +17,6 @@ import json
 import re
 import zipfile
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -28,6 +27,7 @@ from variantkit.files import write_atomically
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from email.message import Message
+    from pathlib import Path
 
     from packaging.tags import Tag
 
