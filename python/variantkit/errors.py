@@ -10,6 +10,7 @@ __all__ = [
     "BetterVariantWarning",
     "BuildError",
     "BusyError",
+    "CheckError",
     "ClassifierError",
     "ClassifierFallbackWarning",
     "ClassifierNotInstalledError",
@@ -22,6 +23,7 @@ __all__ = [
     "NoUsableClassifierError",
     "PackageNotFoundError",
     "SettingError",
+    "ToolError",
     "UnknownClassifierError",
     "VariantError",
     "VariantkitError",
@@ -54,6 +56,10 @@ class BusyError(VariantkitError, RuntimeError):
     """Another process is writing in the same directory."""
 
 
+class CheckError(VariantkitError, ValueError):
+    """A release has findings and must not be published; the message has them."""
+
+
 class IndexingError(VariantkitError, ValueError):
     """A simple repository could not be written from these files."""
 
@@ -68,6 +74,10 @@ class PackageNotFoundError(VariantkitError, LookupError):
 
 class SettingError(VariantkitError, ValueError):
     """An environment variable has a value that is not allowed."""
+
+
+class ToolError(VariantkitError, ValueError):
+    """There are no ready-made lines for that tool, or none of that kind."""
 
 
 class HostFileError(VariantkitError, ValueError):
