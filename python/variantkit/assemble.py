@@ -17,6 +17,7 @@ from variantkit import variants
 from variantkit.errors import VariantError, WheelError
 from variantkit.files import write_atomically
 from variantkit.generate import row_digest
+from variantkit.repair import row_of
 from variantkit.variants import NULL
 from variantkit.wheel import Entry, Wheel, WheelName, write_wheel
 
@@ -57,18 +58,17 @@ def read_release(matrix: Matrix, wheels: Iterable[Wheel]) -> Release:
     version or one that was built from another classifiers.toml.
     """
     project = canonicalize_name(matrix.project.distribution)
-    names = {canonicalize_name(f"{matrix.project.distribution}-{row.name}"): row for row in matrix.rows}
     bases, classifiers, others = [], [], []
     for wheel in wheels:
         if wheel.name.label:
             continue
-        if wheel.name.project != project and wheel.name.project not in names:
+        row = row_of(matrix, wheel)
+        if row is None:
             others.append(wheel)
             continue
         if defects := wheel.defects():
             msg = f"{wheel.path} is damaged: {defects[0]}. Build it again."
             raise WheelError(msg)
-        row = names.get(wheel.name.project, matrix.base)
         _check_origin(wheel, row)
         if wheel.name.project == project:
             bases.append(wheel)
@@ -240,7 +240,7 @@ def _common_platform(one: str, two: str) -> str:
 
 def _oldest(platform: str) -> tuple[str, str, tuple[int, ...]]:
     """Return what a set of tags asks for at least: the system, the machine, and the version of its libc or of macOS."""
-    found = []
+    found: list[tuple[str, str, tuple[int, ...]]] = []
     for tag in platform.split("."):
         family, _, rest = tag.partition("_")
         match = _VERSIONED.fullmatch(f"{_LEGACY[family]}_{rest}" if family in _LEGACY else tag)

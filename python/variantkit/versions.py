@@ -50,12 +50,16 @@ def set_version(root: Path, version: str, also: Sequence[Path] = ()) -> None:
     for folder in folders:
         path = folder / "pyproject.toml"
         text, count = re.subn(
-            r'(?ms)(^\[project\]\n(?:(?!^\[).)*?^version = ")[^"]+(")', rf"\g<1>{version}\g<2>", path.read_text(encoding="utf-8")
+            r'(?ms)(^\[project\]\n(?:(?!^\[).)*?^version = ")[^"]+(")',
+            rf"\g<1>{version}\g<2>",
+            path.read_text(encoding="utf-8"),
         )
         if count != 1:
             msg = f'{path} has no line `version = "…"` below [project]. Write it so; the version of a snapshot goes there.'
             raise MatrixError(msg)
         for name, old in before.items():
-            text = re.sub(rf'(?i)("{re.escape(name)}(?:\[[^]]*\])?==){re.escape(old)}(?=["; ])', rf"\g<1>{version}", text)
+            text = re.sub(
+                rf'(?i)("{re.escape(name)}(?:\[[^]]*\])?==){re.escape(old)}(?=["; ])', rf"\g<1>{version}", text
+            )
         write_atomically(path, text)
     generate.write(root)

@@ -17,7 +17,12 @@ _COMMANDS = {
     "detect": "report what this machine can run and which classifier to install",
     "matrix": "check classifiers.toml and write what is generated from it",
     "build": "build the wheels of a project",
-    "index": "write a static package index from wheels",
+    "repair": "make built wheels fit to be published",
+    "assemble": "make variant wheels (PEP 825) from base and classifier wheels",
+    "check": "find what is wrong with a release before anybody else does",
+    "index": "publish wheels in a static package index",
+    "release": "all of that: build, repair, assemble, check and publish",
+    "lock": "add variant wheels to a pylock.toml",
 }
 
 _FAILED = 1
@@ -50,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("variantkit"):
             raise
-        cure = 'python -m pip install "variantkit[build]"'
+        extra = "build" if words[0] in {"build", "detect", "matrix"} else "release"
+        cure = f'python -m pip install "variantkit[{extra}]"'
         print(f"variantkit {words[0]} needs {error.name}, which is not installed: {cure}", file=sys.stderr)
         return _FAILED
     return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))

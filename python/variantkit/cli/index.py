@@ -1,12 +1,14 @@
-"""`variantkit index`: write a static package index (PEP 503) from wheels."""
+"""`variantkit index`: publish wheels and sdists in a static package index (PEP 503, 658, 691, 700, 740, 825)."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.index import write_index
+from variantkit.index import Repository
+from variantkit.matrix import read_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,20 +17,53 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> int:
-    """Write the index and print how to install from it."""
+    """Publish and print how to install from the index."""
     here = root or Path()
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("wheels", nargs="*", type=Path, help=f"wheels, or directories of wheels ({here / 'dist'})")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help=f"wheels and sdists, or directories of them ({here / 'dist'})"
+    )
     parser.add_argument(
         "--out", type=Path, default=here / "build" / "index", metavar="DIR", help="where to publish (%(default)s)"
     )
+    parser.add_argument(
+        "--root", type=Path, default=here, help="the project, whose classifiers.toml the front page is made from (here)"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="take away what is published of these versions; without it, a published file never changes",
+    )
+    parser.add_argument("--yank", metavar="VERSION", help="mark a release as yanked, so that only == installs it")
+    parser.add_argument("--unyank", metavar="VERSION", help="take that back")
+    parser.add_argument("--reason", default="", help="why it is yanked; installers show it")
+    parser.add_argument("--project", action="append", default=[], help="yank of this project only (all that have it)")
+    parser.add_argument("--no-wait", action="store_true", help="fail where another process is publishing there")
     options = parser.parse_args(arguments)
-    wheels: list[Path] = []
-    for path in options.wheels or [here / "dist"]:
-        wheels += sorted(path.glob("*.whl")) if path.is_dir() else [path]
-    if not wheels:
+    repository = Repository(
+        options.out, wait=not options.no_wait, say=lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    if version := options.yank or options.unyank:
+        if options.files:
+            parser.error("--yank and --unyank publish nothing; leave the files out")
+        changed = repository.yank(version, options.reason if options.yank else None, options.project)
+        print(f"{len(changed.added)} files of {version} {'are yanked' if options.yank else 'are not yanked any more'}")
+        return 0
+
+    paths = options.files or [options.root / "dist"]
+    if not any(path.is_file() or list(path.glob("*.whl")) or list(path.glob("*.tar.gz")) for path in paths):
         parser.error("there are no wheels to publish; build them first")
-    simple = write_index(wheels, options.out)
-    print(f"{len(wheels)} wheels published. What they require and is not among them has to be installed before:\n")
-    print(f"    python -m pip install --index-url {simple.as_uri()} NAME")
+    matrix = read_matrix(options.root) if (options.root / "classifiers.toml").exists() else None
+    published = repository.publish(paths, replace=options.replace, matrix=matrix)
+    print(
+        f"{len(published.added)} files published, {len(published.removed)} taken away, {published.unchanged} unchanged."
+    )
+    print(
+        f"What they require and is not there has to be installed before, or comes from another index:\n\n    {how(published.simple)}"
+    )
     return 0
+
+
+def how(simple: Path) -> str:
+    """Return a command that installs from the index in this folder."""
+    return f"python -m pip install --index-url {simple.as_uri()} NAME"

@@ -1,0 +1,109 @@
+"""`variantkit release`: build, repair, assemble, check and publish everything of a release in one command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from variantkit.build import Builder, choose_interpreters
+from variantkit.cli.index import how
+from variantkit.host import this_machine
+from variantkit.index import Repository
+from variantkit.lock_file import only_writer
+from variantkit.matrix import read_matrix
+from variantkit.progress import Progress
+from variantkit.release import Releaser, snapshot_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from variantkit.index import Published
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also: Sequence[Path] = ()) -> int:
+    """Release; `also` are pure Python projects of the same tree, relative to it, that belong to the release."""
+    here = root or Path()
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        epilog="interrupted or failed, it goes on from there when it is run again; what is published is never half a release",
+    )
+    parser.add_argument("--root", type=Path, default=here, help="the project, with its classifiers.toml (here)")
+    parser.add_argument(
+        "--classifiers", metavar="NAME,...", help="which to build; the base is always there (all of this platform)"
+    )
+    parser.add_argument(
+        "--python",
+        metavar="ABI,...",
+        help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the index to publish in (ROOT/build/index; build/snapshots for snapshots)",
+    )
+    parser.add_argument(
+        "--builder", choices=("local", "cibuildwheel"), default="local", help="where to compile (%(default)s)"
+    )
+    parser.add_argument(
+        "--snapshot",
+        action="store_true",
+        help="release the tree as it is as A.B.(C+1).devYYYYMMDDNN, in an index of its own",
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="take away what is published of this version; without it, a published file never changes",
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="fail where another release is at work in the same place"
+    )
+    options = parser.parse_args(arguments)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    started = time.perf_counter()
+    work = (options.root / "build").resolve()
+    repository = Repository(
+        options.out or work / ("snapshots" if options.snapshot else "index"), wait=not options.no_wait, say=say
+    )
+    with only_writer(work, wait=not options.no_wait, say=say):
+        source = options.root.resolve()
+        if options.snapshot:
+            source = work / "snapshot"
+            version = snapshot_source(options.root.resolve(), source, repository, also=also)
+            say(f"snapshot {version}")
+        published = _release(options, source, work, repository, [source / each for each in also])
+    print(f"\nPublished in {os.path.relpath(repository.folder)} after {time.perf_counter() - started:.0f} s.")
+    print(
+        f"Install from it with:\n\n    {how(published.simple).replace('NAME', read_matrix(source).project.distribution)}"
+    )
+    return 0
+
+
+def _release(
+    options: argparse.Namespace, source: Path, work: Path, repository: Repository, also: Sequence[Path]
+) -> Published:
+    matrix = read_matrix(source)
+    rows = [row.name for row in matrix.published("-".join(this_machine()))]
+    names = [matrix.row(name).name for name in options.classifiers.split(",")] if options.classifiers else rows
+    # A variant is a base wheel and more, so there is no release without one.
+    names = list(dict.fromkeys([*names, matrix.project.base]))
+    interpreters = choose_interpreters(source, options.python.split(",") if options.python else None)
+    progress = Progress(0)
+    builder = Builder(root=source, out=work / "release" / "built", progress=progress, work=work)
+    releaser = Releaser(root=source, work=work / "release", progress=progress)
+    progress.total = builder.count(names, interpreters) + 2 * len(also) + 1 + releaser.steps()
+    releaser.check_matrix()
+    built = [builder.pure_wheel(project, interpreters[0]) for project in also]
+    built += builder.build(names, interpreters)
+    built += [builder.sdist(project, interpreters[0]) for project in [source, *also]]
+    return releaser.finish(built, repository, replace=options.replace)

@@ -1,0 +1,90 @@
+"""Files on their way into a repository: what is read of them, and what keeps them out."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.parser
+import hashlib
+import tarfile
+from typing import TYPE_CHECKING
+
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+
+from variantkit import variants
+from variantkit.attestations import provenance
+from variantkit.errors import IndexingError
+from variantkit.pages import VARIANTS_SUFFIX, File
+from variantkit.wheel import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["Incoming", "files_in", "inspect"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """A file that is to be published."""
+
+    source: Path
+    file: File
+    project: str
+    metadata: bytes | None = None
+    variant: dict[str, object] | None = None
+    provenance: bytes | None = None
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """Return the wheels and sdists among files and in directories; files of variants are derived and passed over."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted([*path.glob("*.whl"), *path.glob("*.tar.gz")])
+        elif not path.name.endswith(VARIANTS_SUFFIX):
+            found.append(path)
+    return sorted(found, key=lambda path: path.name)
+
+
+def inspect(path: Path, time: str) -> Incoming:
+    """Read what a page says of a file; raise `IndexingError` or `WheelError` when it cannot be published."""
+    metadata: bytes | None = None
+    variant: dict[str, object] | None = None
+    if path.name.endswith(".whl"):
+        wheel = Wheel(path)
+        project, metadata, variant = wheel.name.project, wheel.metadata_bytes, wheel.variant_json
+        requires_python = wheel.metadata.get("Requires-Python")
+        if bool(variant) != bool(wheel.name.label):
+            msg = f"{path} has a label without a variant.json, or the other way round. Assemble it again."
+            raise IndexingError(msg)
+        if found := variants.problems(variant, wheel.name.label) if variant else []:
+            msg = f"{path} has a variant.json that installers would not take: {found[0]}. Assemble it again."
+            raise IndexingError(msg)
+    else:
+        project, requires_python = _inspect_sdist(path)
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    attested = provenance(path, digest)
+    file = File(
+        filename=path.name,
+        sha256=digest,
+        size=len(data),
+        requires_python=requires_python,
+        core_metadata=hashlib.sha256(metadata).hexdigest() if metadata is not None else None,
+        upload_time=time,
+    )
+    if attested is not None:
+        file = dataclasses.replace(file, provenance=f"../../{file.place}.provenance")
+    return Incoming(source=path, file=file, project=project, metadata=metadata, variant=variant, provenance=attested)
+
+
+def _inspect_sdist(path: Path) -> tuple[str, str | None]:
+    try:
+        name = parse_sdist_filename(path.name)[0]
+        with tarfile.open(path, "r:gz") as archive:
+            member = archive.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
+            text = member.read() if member is not None else b""
+    except (InvalidSdistFilename, OSError, KeyError, EOFError, tarfile.TarError) as error:
+        msg = f"{path} is neither a wheel nor an sdist that can be published: {error}. Build it again, or leave it out."
+        raise IndexingError(msg) from error
+    return str(name), email.parser.BytesParser().parsebytes(text).get("Requires-Python")

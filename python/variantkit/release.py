@@ -1,0 +1,143 @@
+"""A whole release: build, repair, assemble, check, publish. What was finished before is not done again."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from typing import TYPE_CHECKING
+
+from variantkit import generate
+from variantkit.assemble import Assembler, read_release
+from variantkit.check import check
+from variantkit.errors import CheckError, MatrixError
+from variantkit.files import write_atomically
+from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.pages import version_of
+from variantkit.repair import Repairer
+from variantkit.source_tree import copy_sources
+from variantkit.versions import set_version, snapshot_version
+from variantkit.wheel import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from variantkit.index import Published, Repository
+    from variantkit.matrix import Matrix
+    from variantkit.progress import Progress
+
+__all__ = ["Releaser", "snapshot_source"]
+
+# A step each: the matrix, all repairs, all variants, the check, the publication.
+_OWN_STEPS = 5
+
+
+@dataclasses.dataclass(kw_only=True)
+class Releaser:
+    """Takes what `build` makes to a published release; `root` is the project, `work` where its finished files go."""
+
+    root: Path
+    work: Path
+    progress: Progress
+    say: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.matrix: Matrix = read_matrix(self.root)
+        self.dist = self.work / "dist"
+
+    def finish(self, built: Iterable[Path], repository: Repository, *, replace: bool = False) -> Published:
+        """Repair, assemble, check and publish the files that were built; return what the publication changed.
+
+        Raises `CheckError` with the findings, and publishes nothing, where there are any.
+        """
+        repaired = self.repair(built)
+        made = self.assemble(repaired)
+        self._drop_others([*repaired, *made])
+        self.check()
+        with self.progress.step(f"publish in {_short(repository.folder)}") as step:
+            published = repository.publish([self.dist], replace=replace, matrix=self.matrix)
+            step.note = f"{len(published.added)} new, {published.unchanged} unchanged"
+        return published
+
+    def check_matrix(self) -> None:
+        """Raise `MatrixError` where a generated file does not say what classifiers.toml says."""
+        with self.progress.step("classifiers.toml and what is generated") as step:
+            if drifted := generate.drift(self.root):
+                names = ", ".join(str(path.relative_to(self.root)) for path in drifted)
+                msg = f"{names} has drifted from classifiers.toml. Run: variantkit matrix --write"
+                raise MatrixError(msg)
+            step.note = f"{len(self.matrix.rows)} classifiers"
+
+    def repair(self, built: Iterable[Path]) -> list[Path]:
+        """Bring what was built into `dist`, fit to be published, and return it."""
+        repairer = Repairer(self.matrix, self.dist, self.work)
+        done, reused = [], 0
+        with self.progress.step("repair") as step:
+            for path in built:
+                if path.suffix == ".whl":
+                    repaired, known = repairer.repair(Wheel(path))
+                else:
+                    repaired = self.dist / path.name
+                    known = not write_atomically(repaired, path.read_bytes())
+                done.append(repaired)
+                reused += known
+            step.note = f"{len(done)} files, {reused} unchanged"
+        return done
+
+    def assemble(self, files: Iterable[Path]) -> list[Path]:
+        """Make the variant wheels of the wheels in `files`, and return them with their index file."""
+        with self.progress.step("assemble variants") as step:
+            release = read_release(self.matrix, [Wheel(path) for path in files if path.suffix == ".whl"])
+            assembler = Assembler(self.matrix, release, self.dist)
+            made = [assembler.make(*job) for job in assembler.plan()]
+            same = sum(each.unchanged for each in made)
+            index_file = assembler.write_index_file(made)
+            step.note = f"{len(made)} wheels, {same} unchanged"
+        return [each.path for each in [*made, index_file]]
+
+    def check(self) -> None:
+        """Check all that is in `dist` as one release; raise `CheckError` with the findings."""
+        with self.progress.step("check") as step:
+            result = check([self.dist], matrix=self.matrix, root=self.root)
+            if not result:
+                msg = f"This must not be published:\n{result.text()}\nMend it and run this again; `variantkit check` tells more."
+                raise CheckError(msg)
+            step.note = f"{result.files} files, {result.rules_run} rules, no findings"
+
+    def steps(self) -> int:
+        """Return how many steps come beside those of the build."""
+        return _OWN_STEPS
+
+    def _drop_others(self, wanted: Iterable[Path]) -> None:
+        """Remove what another release has left in `dist`, so that it is not taken for a part of this one."""
+        keep = {path.name for path in wanted}
+        for path in self.dist.iterdir():
+            if path.name not in keep and not path.is_dir():
+                path.unlink()
+
+
+def snapshot_source(
+    root: Path, target: Path, repository: Repository, *, day: datetime.date | None = None, also: Sequence[Path] = ()
+) -> str:
+    """Make `target` the source of the next snapshot of the project in `root`, and return its version.
+
+    `also` are projects of the same tree, relative to it, that have the same version. Its own version is left as it is.
+    """
+    project = read_pyproject(root)["project"]
+    name = read_matrix(root).project.distribution
+    published = {version_of(file.filename) for file in repository.projects().get(name, [])}
+    version = snapshot_version(project["version"], day or _today(), published)
+    copy_sources(root, target)
+    set_version(target, version, [target / each for each in also])
+    return version
+
+
+def _today() -> datetime.date:
+    """Return the day in UTC; SOURCE_DATE_EPOCH does not count, since a snapshot is of the day it is made on."""
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

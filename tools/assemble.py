@@ -1,0 +1,12 @@
+"""`python -m tools.assemble`: make variant wheels from base and classifier wheels, without compiling."""
+
+from __future__ import annotations
+
+import sys
+
+from . import ROOT
+
+if __name__ == "__main__":
+    from variantkit.cli import assemble, run
+
+    sys.exit(run(lambda: assemble.main(sys.argv[1:], prog="python -m tools.assemble", root=ROOT)))
