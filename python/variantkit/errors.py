@@ -23,7 +23,9 @@ __all__ = [
     "NoUsableClassifierError",
     "PackageNotFoundError",
     "SettingError",
+    "StorageError",
     "ToolError",
+    "UncheckedError",
     "UnknownClassifierError",
     "VariantError",
     "VariantkitError",
@@ -52,12 +54,20 @@ class VariantError(VariantkitError, ValueError):
     """Metadata of wheel variants (PEP 825) is damaged or contradicts itself."""
 
 
+class StorageError(VariantkitError, OSError):
+    """A file cannot be written where it should be: the disk is full, or nothing may be written there."""
+
+
 class BusyError(VariantkitError, RuntimeError):
     """Another process is writing in the same directory."""
 
 
 class CheckError(VariantkitError, ValueError):
     """A release has findings and must not be published; the message has them."""
+
+
+class UncheckedError(VariantkitError, RuntimeError):
+    """Something about a release could not be checked; the message says what is missing for it."""
 
 
 class IndexingError(VariantkitError, ValueError):
