@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.errors import BuildError
-from variantkit.files import write_atomically
+from variantkit.errors import BuildError, StorageError
+from variantkit.files import storage, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,11 @@ _ALWAYS = (
 
 _TAIL = 25
 
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+# Bytes that are left on a full disk.
+_NO_ROOM = 64 * 1024
+
 # Seconds that a command has to end after it was told to.
 _GRACE = 5.0
 
@@ -52,13 +58,20 @@ class BuildEnvironment:
         return self.directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     def ensure(self) -> None:
-        """Make the environment, or add to it what is missing; raise `BuildError` when that fails."""
+        """Make the environment, or add to it what is missing; raise `BuildError` when that fails.
+
+        One in which an installer was killed is made anew: it may say that something is installed of which half is there.
+        """
         stamp = self.directory / "requires.txt"
         installed: set[str] = set()
         with contextlib.suppress(FileNotFoundError):
             installed = set(stamp.read_text(encoding="utf-8").splitlines())
         if installed.issuperset(self.requires):
             return
+        if installed:
+            stamp.unlink()
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
         log = self.directory.parent / f"{self.directory.name}.log"
         uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
         if not self.python.exists():
@@ -71,25 +84,28 @@ class BuildEnvironment:
         install = (
             [uv, "pip", "install", "--python", str(self.python)] if uv else [str(self.python), "-m", "pip", "install"]
         )
-        run_logged([*install, *self.requires], log)
+        run_logged([*install, *sorted(installed | set(self.requires))], log)
         write_atomically(stamp, "\n".join(sorted(installed | set(self.requires))) + "\n")
 
 
 def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | None = None) -> None:
     """Run `command` with its output in `log`; raise `BuildError` with the last lines when it fails.
 
-    The command gets a process group of its own, and an interrupt ends all of it before it is passed on.
+    The command gets a process group of its own, and an interrupt ends all of it before it is passed on; when this process
+    is killed, all of it ends too. Raises `StorageError` where there is no room for its output.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
-    with log.open("w", encoding="utf-8") as file:
-        print("$", *words, file=file, flush=True)
-        process = None
+    with storage(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"$ {shlex.join(words)}\n", encoding="utf-8")
+    posix = os.name == "posix"
+    process = None
+    with log.open("a", encoding="utf-8") as file:
         try:
             with _interrupt_deferred():
                 process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
+                    [sys.executable, "-IS", str(_SUPERVISOR), *words] if posix else words,
+                    stdin=subprocess.PIPE if posix else subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     env=env,
@@ -103,10 +119,17 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
             if process is not None:
                 _end(process)
             raise
-    if status:
-        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:])
-        msg = f"{Path(words[0]).name} failed with status {status}:\n{tail}\nThe whole output is in {log}"
-        raise BuildError(msg)
+        finally:
+            if process is not None and process.stdin is not None:
+                process.stdin.close()
+    if not status:
+        return
+    if shutil.disk_usage(log.parent).free < _NO_ROOM:
+        msg = f"{Path(words[0]).name} failed, and there is no room left for {log}. Make room there, and run this again."
+        raise StorageError(msg)
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:])
+    msg = f"{Path(words[0]).name} failed with status {status}:\n{tail}\nThe whole output is in {log}"
+    raise BuildError(msg)
 
 
 @contextlib.contextmanager
