@@ -201,12 +201,15 @@ class Builder:
             environment.ensure()
             store.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary:
+                # Beside the wheel, where also what a killed build has left is removed.
+                scratch, outdir = Path(temporary, "tmp"), Path(temporary, "out")
+                scratch.mkdir()
                 command = [str(environment.python), "-m", "build", f"--{kind}", "--no-isolation"]
-                command += ["--outdir", temporary, str(project)]
+                command += ["--outdir", str(outdir), str(project)]
                 if settings is not None:
                     command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
-                run_logged(command, self.work / "logs" / f"{key}.log", env=self._environ())
-                (fresh,) = Path(temporary).iterdir()
+                run_logged(command, self.work / "logs" / f"{key}.log", env={**self._environ(), "TMPDIR": str(scratch)})
+                (fresh,) = outdir.iterdir()
                 built = fresh.replace(store / fresh.name)
             remember(stamp, digest, built)
             _keep_only(store, built)
