@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from variantkit import variants
 from variantkit.errors import VariantError, WheelError
 from variantkit.files import write_atomically
-from variantkit.generate import row_digest
+from variantkit.origin import check_origin
 from variantkit.repair import row_of
 from variantkit.variants import NULL
 from variantkit.wheel import Entry, Wheel, WheelName, write_wheel
@@ -69,7 +69,9 @@ def read_release(matrix: Matrix, wheels: Iterable[Wheel]) -> Release:
         if defects := wheel.defects():
             msg = f"{wheel.path} is damaged: {defects[0]}. Build it again."
             raise WheelError(msg)
-        _check_origin(wheel, row)
+        if row.name not in check_origin(wheel, matrix):
+            msg = f"{wheel.path} holds no library of {row.name}, with a MANIFEST beside it. Build it again."
+            raise WheelError(msg)
         if wheel.name.project == project:
             bases.append(wheel)
         else:
@@ -85,24 +87,6 @@ def read_release(matrix: Matrix, wheels: Iterable[Wheel]) -> Release:
             )
             raise WheelError(msg)
     return Release(version=version, bases=tuple(bases), classifiers=tuple(classifiers), others=tuple(others))
-
-
-def _check_origin(wheel: Wheel, row: Row) -> None:
-    for folder, fields in wheel.manifests.items():
-        if fields.get("Classifier") != row.name:
-            continue
-        if fields.get("Row") != row_digest(row):
-            msg = (
-                f"{wheel.path} was built from another version of classifiers.toml: the row {row.name!r} has changed since. "
-                f"Build it again."
-            )
-            raise WheelError(msg)
-        if fields.get("Version") != wheel.name.version:
-            msg = f"{wheel.path} holds a library of version {fields.get('Version')} in {folder}. Build it again."
-            raise WheelError(msg)
-        return
-    msg = f"{wheel.path} holds no library of {row.name}, with a MANIFEST beside it. Build it again."
-    raise WheelError(msg)
 
 
 class Assembler:
@@ -203,6 +187,9 @@ def migrate_file(path: Path) -> bool:
     if wheel.variant_json is None:
         msg = f"{path} has no variant.json. Name a wheel that has a label."
         raise VariantError(msg)
+    if defects := wheel.defects():
+        msg = f"{path} is damaged: {defects[0]}. Assemble it again."
+        raise WheelError(msg)
     document = variants.migrate(wheel.variant_json)
     if document == wheel.variant_json:
         return False

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import email.parser
+import gzip
 import hashlib
+import io
 import tarfile
+import zlib
 from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
 from variantkit import variants
 from variantkit.attestations import provenance
-from variantkit.errors import IndexingError
+from variantkit.errors import IndexingError, WheelError
+from variantkit.origin import check_origin
 from variantkit.pages import VARIANTS_SUFFIX, File
+from variantkit.repair import row_of
 from variantkit.wheel import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from variantkit.matrix import Matrix
 
 __all__ = ["Incoming", "files_in", "inspect"]
 
@@ -46,12 +53,21 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
-def inspect(path: Path, time: str) -> Incoming:
-    """Read what a page says of a file; raise `IndexingError` or `WheelError` when it cannot be published."""
+def inspect(path: Path, time: str, matrix: Matrix | None = None) -> Incoming:
+    """Read what a page says of a file; raise `IndexingError` or `WheelError` when it cannot be published.
+
+    With a `matrix`, that includes a wheel of its project that was built from another version of classifiers.toml.
+    """
     metadata: bytes | None = None
     variant: dict[str, object] | None = None
     if path.name.endswith(".whl"):
         wheel = Wheel(path)
+        # A published file cannot be changed, so all of it is looked at before.
+        if defects := wheel.defects():
+            msg = f"{path} is damaged: {defects[0]}. Build it again."
+            raise WheelError(msg)
+        if matrix is not None and row_of(matrix, wheel) is not None:
+            check_origin(wheel, matrix)
         project, metadata, variant = wheel.name.project, wheel.metadata_bytes, wheel.variant_json
         requires_python = wheel.metadata.get("Requires-Python")
         if bool(variant) != bool(wheel.name.label):
@@ -81,10 +97,12 @@ def inspect(path: Path, time: str) -> Incoming:
 def _inspect_sdist(path: Path) -> tuple[str, str | None]:
     try:
         name = parse_sdist_filename(path.name)[0]
-        with tarfile.open(path, "r:gz") as archive:
+        # All of it, since the checksum of what was compressed is at its end.
+        data = gzip.decompress(path.read_bytes())
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             member = archive.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
             text = member.read() if member is not None else b""
-    except (InvalidSdistFilename, OSError, KeyError, EOFError, tarfile.TarError) as error:
+    except (InvalidSdistFilename, OSError, KeyError, EOFError, tarfile.TarError, zlib.error) as error:
         msg = f"{path} is neither a wheel nor an sdist that can be published: {error}. Build it again, or leave it out."
         raise IndexingError(msg) from error
     return str(name), email.parser.BytesParser().parsebytes(text).get("Requires-Python")

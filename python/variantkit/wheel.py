@@ -6,6 +6,7 @@ https://packaging.python.org/en/latest/specifications/binary-distribution-format
 from __future__ import annotations
 
 import base64
+import collections
 import csv
 import dataclasses
 import email.parser
@@ -135,6 +136,8 @@ class Wheel:
 
     def read(self, name: str) -> bytes:
         """Return the content of one file."""
+        if "entries" in self.__dict__ and name in self.entries:
+            return self.entries[name].data
         with self._open() as archive:
             try:
                 return archive.read(name)
@@ -218,7 +221,8 @@ class Wheel:
             raise WheelError(msg) from error
         signatures = {f"{record}.jws", f"{record}.p7s"}
         defects = [f"{name} is in RECORD and not in the wheel" for name in sorted(set(rows) - set(self.files))]
-        defects += [f"{name} is there twice" for name in sorted({n for n in self.files if self.files.count(n) > 1})]
+        counts = collections.Counter(self.files)
+        defects += [f"{name} is there twice" for name in sorted(counts) if counts[name] > 1]
         for name, entry in self.entries.items():
             if name in signatures:
                 continue
