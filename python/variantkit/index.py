@@ -33,7 +33,7 @@ from variantkit.pages import VARIANTS_SUFFIX, File, version_of
 from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from variantkit.matrix import Matrix
@@ -111,7 +111,7 @@ class Repository:
                 self._store(each)
             here = {file.place for files in touched.values() for file in files}
             removed = [file for file in removed if file.place not in here]
-            if not self._switch(touched, removed, matrix):
+            if not self._switch(touched, removed, matrix, _versions(new, matrix)):
                 return Published(simple=self.simple, unchanged=len(new))
         return Published(
             simple=self.simple,
@@ -142,7 +142,7 @@ class Repository:
             if not changed:
                 msg = f"There is no release {version} in {self.folder}. Name one that is there."
                 raise IndexingError(msg)
-            self._switch(touched, [], None)
+            self._switch(touched, [])
         return Published(simple=self.simple, added=tuple(changed))
 
     def _read(self, project: str) -> list[File]:
@@ -249,12 +249,18 @@ class Repository:
         if new.provenance is not None:
             write_atomically(place.with_name(place.name + ".provenance"), new.provenance)
 
-    def _switch(self, touched: dict[str, list[File]], removed: list[File], matrix: Matrix | None) -> bool:
+    def _switch(
+        self,
+        touched: dict[str, list[File]],
+        removed: list[File],
+        matrix: Matrix | None = None,
+        versions: Collection[str] = (),
+    ) -> bool:
         """Write the new pages beside the old ones and switch to them; return False where they would be the same."""
         before = self.folder / _CURRENT
         pages_now = self._pages(touched, before)
         every = {**self.projects(), **touched}
-        pages_now |= front.render(before, matrix, every)
+        pages_now |= front.render(before, every, matrix, versions)
         if before.exists() and all(_same(before / name, text) for name, text in pages_now.items()):
             return False
         number = max((int(path.name) for path in (self.folder / _PAGES).glob("[0-9]*")), default=0) + 1
@@ -301,6 +307,12 @@ class Repository:
                 path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # another file of the same content, under another name
                 file.parent.rmdir()
+
+
+def _versions(new: Iterable[Incoming], matrix: Matrix | None) -> set[str]:
+    """Return the versions of the matrix' own distribution that are being published."""
+    name = canonicalize_name(matrix.project.distribution) if matrix else ""
+    return {version_of(each.file.filename) for each in new if each.project == name}
 
 
 def _same(path: Path, text: str) -> bool:
