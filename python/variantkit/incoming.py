@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import email.parser
 import gzip
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from variantkit.matrix import Matrix
 
-__all__ = ["Incoming", "files_in", "inspect"]
+__all__ = ["Incoming", "files_in", "inspect", "store"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,31 @@ def inspect(path: Path, time: str, matrix: Matrix | None = None) -> Incoming:
     if attested is not None:
         file = dataclasses.replace(file, provenance=f"../../{file.place}.provenance")
     return Incoming(source=path, file=file, project=project, metadata=metadata, variant=variant, provenance=attested)
+
+
+def store(new: Incoming, folder: Path, scratch: Path) -> None:
+    """Put a file in its place in the repository `folder`, and what belongs beside it; `scratch` is of the same disk.
+
+    Raises `IndexingError` where its content is not any more what was looked at.
+    """
+    place = folder / new.file.place
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = scratch / new.file.sha256
+    for ending, data in ((".metadata", new.metadata), (".provenance", new.provenance)):
+        if data is not None:
+            beside.write_bytes(data)
+            beside.replace(place.with_name(place.name + ending))
+    digest = hashlib.sha256()
+    with contextlib.suppress(FileNotFoundError), new.source.open("rb") as source, beside.open("wb") as target:
+        while data := source.read(1 << 20):
+            digest.update(data)
+            target.write(data)
+    if digest.hexdigest() != new.file.sha256:
+        msg = f"{new.source} was changed, or removed, while it was being published. Publish again."
+        raise IndexingError(msg)
+    beside.replace(place)
 
 
 def _inspect_sdist(path: Path) -> tuple[str, str | None]:

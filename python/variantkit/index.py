@@ -17,17 +17,16 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from variantkit import front, pages, variants
-from variantkit.errors import IndexingError
+from variantkit.errors import IndexingError, StorageError
 from variantkit.files import write_atomically
-from variantkit.incoming import Incoming, files_in, inspect
+from variantkit.generations import Generations
+from variantkit.incoming import Incoming, files_in, inspect, store
 from variantkit.lock_file import only_writer
 from variantkit.pages import VARIANTS_SUFFIX, File, version_of
 from variantkit.wheel import WheelName
@@ -39,11 +38,6 @@ if TYPE_CHECKING:
     from variantkit.matrix import Matrix
 
 __all__ = ["Published", "Repository", "write_index"]
-
-_CURRENT = ".current"
-_PAGES = ".pages"
-_REMOVED = "removed.json"
-_INCOMING = ".incoming"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,6 +66,7 @@ class Repository:
         self.folder = folder.absolute()
         self.wait = wait
         self.say = say
+        self._generations = Generations(self.folder)
 
     @property
     def simple(self) -> Path:
@@ -80,9 +75,7 @@ class Repository:
 
     def projects(self) -> dict[str, list[File]]:
         """Return all that is published, by project."""
-        if not self.simple.is_dir():
-            return {}
-        return {path.parent.name: self._read(path.parent.name) for path in sorted(self.simple.glob("*/index.json"))}
+        return {name: self._read(name) for name in self._names()}
 
     def publish(
         self, files: Iterable[Path], *, replace: bool = False, matrix: Matrix | None = None, now: str | None = None
@@ -92,32 +85,34 @@ class Repository:
         A published file never changes: another content under its name is an `IndexingError`, unless `replace` takes what
         is there of these versions away. `now` is the time of upload, in the form of ISO 8601. Raises `IndexingError`, with
         nothing changed for a reader, when a file is none of those, or when the folder is something else or cannot be
-        written; `VariantError` when the variants of a release contradict.
+        written; `WheelError` for a damaged wheel, or one that was not built from `matrix`; `VariantError` when the variants
+        of a release contradict.
         """
         time = now or datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        new = [inspect(path, time) for path in files_in(files)]
+        new = [inspect(path, time, matrix) for path in files_in(files)]
         names = [each.file.filename for each in new]
         if twice := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
             msg = f"{twice[0]} was given twice. Name one of the two, since an index has one file of a name."
             raise IndexingError(msg)
         with self._writing():
             touched = {each.project: self._read(each.project) for each in new}
-            removed: list[File] = []
+            before = _by_place(touched)
             if replace:
-                removed = self._take_away(touched, new)
-            added = self._fresh(touched, new)
-            self._derive_variants(touched, added, new, time)
-            for each in added:
-                self._store(each)
-            here = {file.place for files in touched.values() for file in files}
-            removed = [file for file in removed if file.place not in here]
-            if not self._switch(touched, removed, matrix, _versions(new, matrix)):
+                self._take_away(touched, new)
+            fresh = [*self._fresh(touched, new), *self._derive_variants(touched, new, time, replace=replace)]
+            self._generations.announce(each.file.place for each in fresh)
+            for each in fresh:
+                store(each, self.folder, self._generations.incoming)
+            after = _by_place(touched)
+            if not self._switch(touched, before.keys() - after.keys(), matrix, _versions(new, matrix)):
                 return Published(simple=self.simple, unchanged=len(new))
+        added = [after[place] for place in after if place not in before]
+        left = set(after.values())
         return Published(
             simple=self.simple,
-            added=tuple(each.file.filename for each in added),
-            removed=tuple(file.filename for file in removed if file.filename not in names),
-            unchanged=len(new) - len([each for each in added if each.file.filename in names]),
+            added=tuple(added),
+            removed=tuple(name for place, name in before.items() if place not in after and name not in left),
+            unchanged=len(new) - len(set(added) & set(names)),
         )
 
     def yank(self, version: str, reason: str | None, projects: Iterable[str] = ()) -> Published:
@@ -142,150 +137,133 @@ class Repository:
             if not changed:
                 msg = f"There is no release {version} in {self.folder}. Name one that is there."
                 raise IndexingError(msg)
-            self._switch(touched, [])
+            self._switch(touched)
         return Published(simple=self.simple, added=tuple(changed))
 
+    def _names(self) -> list[str]:
+        return sorted(path.parent.name for path in self._generations.live.glob("simple/*/index.json"))
+
     def _read(self, project: str) -> list[File]:
-        page = self.simple / project / "index.json"
+        page = self._generations.live / "simple" / project / "index.json"
         try:
             return pages.read_project(page.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def _places(self) -> set[str]:
+        return {file.place for files in self.projects().values() for file in files}
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Be the only writer in a folder that is a repository, and without what a killed one has left over."""
         folder = self.folder
         present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        strange = bool(present) and not present & {_PAGES, ".lock"}
+        strange = bool(present) and not present & {".pages", ".lock"}
         if folder.is_symlink() or strange or (folder.exists() and not folder.is_dir()):
             msg = f"{folder} exists and is not an index that was written here. Remove it, or choose another place."
             raise IndexingError(msg)
         try:
             with only_writer(folder, wait=self.wait, say=self.say):
-                shutil.rmtree(folder / _INCOMING, ignore_errors=True)
-                for path in (folder / _PAGES).glob(".[0-9]*"):
-                    shutil.rmtree(path)
-                for name in ("files", _PAGES, _INCOMING):
-                    (folder / name).mkdir(exist_ok=True)
+                self._generations.prepare(self._places)
                 try:
                     yield
                 finally:
-                    shutil.rmtree(folder / _INCOMING, ignore_errors=True)
+                    self._generations.tidy(self._places)
         except OSError as error:
+            # A full disk, or one that must not be written, has been told of already.
+            cause = error.__cause__ if isinstance(error, StorageError) else error
+            reason = cause.strerror if isinstance(cause, OSError) else error
             msg = (
-                f"{error.filename or folder} cannot be written: {error.strerror}. What was published before is untouched; "
-                f"make room, or choose another place, and publish again."
+                f"{folder} cannot be written: {reason}. What was published before is untouched; make room, or choose "
+                f"another place, and publish again."
             )
             raise IndexingError(msg) from error
 
-    def _take_away(self, touched: dict[str, list[File]], new: list[Incoming]) -> list[File]:
+    def _take_away(self, touched: dict[str, list[File]], new: list[Incoming]) -> None:
         """Drop what is published of the versions of `new` and is not the same as what comes."""
-        coming = {(each.file.filename, each.file.sha256) for each in new}
+        coming = {each.file.place for each in new}
         versions = {(each.project, version_of(each.file.filename)) for each in new}
-        dropped = []
         for project, files in touched.items():
-            for file in list(files):
-                if (project, version_of(file.filename)) in versions and (file.filename, file.sha256) not in coming:
-                    files.remove(file)
-                    dropped.append(file)
-        return dropped
+            files[:] = [
+                file
+                for file in files
+                if file.place in coming
+                or file.filename.endswith(VARIANTS_SUFFIX)  # derived, and so replaced, from what is left
+                or (project, version_of(file.filename)) not in versions
+            ]
 
     def _fresh(self, touched: dict[str, list[File]], new: list[Incoming]) -> list[Incoming]:
         """Return those that are not published yet, and put them on their pages."""
         fresh = []
+        known = {(project, file.filename): file.sha256 for project, files in touched.items() for file in files}
         for each in new:
-            files = touched[each.project]
-            known = next((file for file in files if file.filename == each.file.filename), None)
-            if known is None:
-                files.append(each.file)
+            name = each.file.filename
+            if (each.project, name) not in known:
+                touched[each.project].append(each.file)
                 fresh.append(each)
-            elif known.sha256 != each.file.sha256:
+            elif known[each.project, name] != each.file.sha256:
                 msg = (
-                    f"{each.file.filename} is published with another content, and a published file never changes. Raise the "
-                    f"version; or, where nobody has it yet, give --replace."
+                    f"{name} is published with another content, and a published file never changes. Raise the version; "
+                    f"or, where nobody has it yet, give --replace."
                 )
                 raise IndexingError(msg)
         return fresh
 
     def _derive_variants(
-        self, touched: dict[str, list[File]], fresh: list[Incoming], new: list[Incoming], time: str
-    ) -> None:
-        """Put the file of variants of each release that has some on its page: it is derived from the wheels."""
+        self, touched: dict[str, list[File]], new: list[Incoming], time: str, *, replace: bool
+    ) -> list[Incoming]:
+        """Put the file of variants of each release that has some on its page: it is derived from the wheels.
+
+        It is not immutable, since a release may come to have more variants. Return those that have changed.
+        """
         releases: dict[tuple[str, str], list[Incoming]] = {}
         for each in new:
-            if each.variant is not None:
-                releases.setdefault((each.project, version_of(each.file.filename)), []).append(each)
-        for (project, version), wheels in releases.items():
+            releases.setdefault((each.project, version_of(each.file.filename)), []).append(each)
+        fresh = []
+        for (project, version), members in releases.items():
             files = touched[project]
-            documents = [each.variant for each in wheels if each.variant is not None]
-            name = WheelName.parse(wheels[0].file.filename)
-            filename = variants.index_filename(name.distribution, name.version)
-            known = next((file for file in files if file.filename == filename), None)
-            if known is not None:
+            known = next((file for file in files if _is_variants(file.filename, version)), None)
+            documents = [each.variant for each in members if each.variant is not None]
+            if known is not None and replace and not documents:
+                files.remove(known)
+            if not documents:
+                continue
+            if known is not None and not replace:
                 documents.insert(0, json.loads((self.folder / known.place).read_bytes()))
             data = variants.dumps(variants.combine(documents)).encode()
-            digest = hashlib.sha256(data).hexdigest()
+            name = next(WheelName.parse(each.file.filename) for each in members if each.variant is not None)
+            filename = variants.index_filename(name.distribution, name.version)
+            file = File(filename=filename, sha256=hashlib.sha256(data).hexdigest(), size=len(data), upload_time=time)
             if known is not None:
-                if known.sha256 == digest:
+                if known.place == file.place:
                     continue
-                # It is not immutable: it may come to have more variants.
                 files.remove(known)
-            source = self.folder / _INCOMING / f"{project}-{version}{VARIANTS_SUFFIX}"
+            source = self._generations.incoming / f"{project}-{version}{VARIANTS_SUFFIX}"
             write_atomically(source, data)
-            file = File(filename=filename, sha256=digest, size=len(data), upload_time=time)
             files.append(file)
             fresh.append(Incoming(source=source, file=file, project=project))
-
-    def _store(self, new: Incoming) -> None:
-        place = self.folder / new.file.place
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            incoming = self.folder / _INCOMING / new.file.sha256
-            shutil.copyfile(new.source, incoming)
-            incoming.replace(place)
-        if new.metadata is not None:
-            write_atomically(place.with_name(place.name + ".metadata"), new.metadata)
-        if new.provenance is not None:
-            write_atomically(place.with_name(place.name + ".provenance"), new.provenance)
+        return fresh
 
     def _switch(
         self,
         touched: dict[str, list[File]],
-        removed: list[File],
+        removed: Iterable[str] = (),
         matrix: Matrix | None = None,
         versions: Collection[str] = (),
     ) -> bool:
         """Write the new pages beside the old ones and switch to them; return False where they would be the same."""
-        before = self.folder / _CURRENT
-        pages_now = self._pages(touched, before)
+        before = self._generations.live
         every = {**self.projects(), **touched}
-        pages_now |= front.render(before, every, matrix, versions)
-        if before.exists() and all(_same(before / name, text) for name, text in pages_now.items()):
+        texts = self._pages(touched, sorted(every)) | front.render(before, every, matrix, versions)
+        if before.exists() and all(_same(before / name, text) for name, text in texts.items()):
             return False
-        number = max((int(path.name) for path in (self.folder / _PAGES).glob("[0-9]*")), default=0) + 1
-        tree = self.folder / _PAGES / f".{number:06}"
-        for name, text in pages_now.items():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            (tree / name).write_text(text, encoding="utf-8")
-        for name in every.keys() - touched.keys():
-            (tree / "simple" / name).mkdir()
-            for page in ("index.html", "index.json"):
-                os.link(before / "simple" / name / page, tree / "simple" / name / page)
-        (tree / _REMOVED).write_text(json.dumps([file.place for file in removed]) + "\n", encoding="utf-8")
-        tree = tree.rename(self.folder / _PAGES / f"{number:06}")
-
-        previous = before.resolve() if before.is_symlink() else None
-        _link(before, f"{_PAGES}/{tree.name}")
-        for name in ("index.html", "simple"):
-            if not (self.folder / name).is_symlink():
-                _link(self.folder / name, f"{_CURRENT}/{name}")
-        self._forget(tree, previous, {file.place for files in every.values() for file in files})
+        others = every.keys() - touched.keys()
+        kept = [f"simple/{name}/{page}" for name in others for page in ("index.html", "index.json")]
+        self._generations.show(texts, kept, removed)
         return True
 
-    def _pages(self, touched: dict[str, list[File]], before: Path) -> dict[str, str]:
+    def _pages(self, touched: dict[str, list[File]], names: list[str]) -> dict[str, str]:
         """Return the pages that a publication may change, by their place."""
-        names = sorted({path.parent.name for path in before.glob("simple/*/index.json")} | touched.keys())
         found = {"simple/index.html": pages.root_html(names), "simple/index.json": pages.root_json(names)}
         for name, unsorted in touched.items():
             files = sorted(unsorted, key=lambda file: (Version(version_of(file.filename)), file.filename))
@@ -293,20 +271,13 @@ class Repository:
             found[f"simple/{name}/index.json"] = pages.project_json(name, files)
         return found
 
-    def _forget(self, current: Path, previous: Path | None, still: set[str]) -> None:
-        """Remove all pages but these, and the files that only pages before the previous ones named."""
-        gone: list[str] = []
-        for path in (self.folder / _PAGES).iterdir():
-            if path != current:
-                gone += _places(path)
-            if path not in (current, previous):
-                shutil.rmtree(path)
-        for place in set(gone) - still:
-            file = self.folder / place
-            for path in (file, file.with_name(file.name + ".metadata"), file.with_name(file.name + ".provenance")):
-                path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another file of the same content, under another name
-                file.parent.rmdir()
+
+def _by_place(projects: dict[str, list[File]]) -> dict[str, str]:
+    return {file.place: file.filename for files in projects.values() for file in files}
+
+
+def _is_variants(filename: str, version: str) -> bool:
+    return filename.endswith(VARIANTS_SUFFIX) and version_of(filename) == version
 
 
 def _versions(new: Iterable[Incoming], matrix: Matrix | None) -> set[str]:
@@ -320,19 +291,3 @@ def _same(path: Path, text: str) -> bool:
         return path.read_text(encoding="utf-8") == text
     except OSError:
         return False
-
-
-def _link(path: Path, target: str) -> None:
-    """Make a relative symbolic link, or turn one, by one rename."""
-    beside = path.with_name(f".{path.name.lstrip('.')}.link")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(target)
-    beside.replace(path)
-
-
-def _places(generation: Path) -> list[str]:
-    try:
-        places: list[str] = json.loads((generation / _REMOVED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return places
