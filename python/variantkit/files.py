@@ -73,13 +73,9 @@ def write_atomically(path: Path, content: str | bytes) -> bool:
     return True
 
 
-def remove_partial(folder: Path, *, but: frozenset[str] = frozenset()) -> None:
-    """Remove what a killed writer has left in `folder` and below it, where no other writes at the same time.
-
-    Folders called as in `but` are not entered.
-    """
-    for directory, names, files in os.walk(folder):
-        names[:] = [name for name in names if name not in but]
+def remove_partial(folder: Path) -> None:
+    """Remove what a killed writer has left in `folder` and below it, where no other writes at the same time."""
+    for directory, _, files in os.walk(folder):
         for name in files:
             if name.startswith(".") and name.endswith(_PARTIAL):
                 Path(directory, name).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from variantkit.build import Builder, choose_interpreters
 from variantkit.cli.index import how
+from variantkit.files import remove_partial
 from variantkit.host import this_machine
 from variantkit.index import Repository
 from variantkit.lock_file import only_writer
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from variantkit.index import Published
 
 __all__ = ["main"]
+
+# What is kept between releases in the folder that is locked for one: no other process writes there.
+_KEPT = ("base", "projects", "release", "stage", "stamps", "wheels")
 
 
 def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also: Sequence[Path] = ()) -> int:
@@ -76,6 +80,8 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         options.out or work / ("snapshots" if options.snapshot else "index"), wait=not options.no_wait, say=say
     )
     with only_writer(work, wait=not options.no_wait, say=say):
+        for name in _KEPT:
+            remove_partial(work / name)
         source = options.root.resolve()
         if options.snapshot:
             source = work / "snapshot"
