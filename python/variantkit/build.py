@@ -192,7 +192,11 @@ class Builder:
         environment = BuildEnvironment(
             self.work / "envs" / interpreter.tag, interpreter.executable, pyproject["build-system"]["requires"]
         )
-        digest = self._digest(project, pyproject, interpreter, inputs + repr((kind, settings)).encode())
+        # An sdist holds more than a wheel is made from.
+        sources = self._sources(project, pyproject) if kind == "wheel" else [project]
+        environ = self._environ(sources)
+        made_from = inputs + repr((kind, settings, environ["SOURCE_DATE_EPOCH"])).encode()
+        digest = self._digest(sources, interpreter, made_from)
         key += "-werror" if self.warnings_are_errors else ""
         stamp, store = self.work / "stamps" / f"{key}.json", self.work / "wheels" / key
         built = made(stamp, digest, store)
@@ -208,7 +212,7 @@ class Builder:
                 command += ["--outdir", str(outdir), str(project)]
                 if settings is not None:
                     command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
-                run_logged(command, self.work / "logs" / f"{key}.log", env={**self._environ(), "TMPDIR": str(scratch)})
+                run_logged(command, self.work / "logs" / f"{key}.log", env={**environ, "TMPDIR": str(scratch)})
                 (fresh,) = outdir.iterdir()
                 built = fresh.replace(store / fresh.name)
             remember(stamp, digest, built)
@@ -228,25 +232,31 @@ class Builder:
         options["cmake.define.CMAKE_CXX_COMPILER_LAUNCHER"] = shutil.which("ccache") or ""
         return options
 
-    def _environ(self) -> dict[str, str]:
-        """Return the environment of a build: time stamps in wheels are those of the last commit."""
+    def _sources(self, project: Path, pyproject: dict[str, Any]) -> list[Path]:
+        """Return the files and folders that a wheel is made from."""
+        sources = [project / "pyproject.toml"]
+        if project != self.root:
+            return [*sources, project]
+        settings = pyproject.get("tool", {}).get("scikit-build", {})
+        sources += [project / name for name in ("classifiers.toml", "README.md", "LICENSE")]
+        sources += [project / settings.get("cmake", {}).get("source-dir", ".")]
+        sources += [project / package for package in settings.get("wheel", {}).get("packages", [])]
+        return [*sources, *(Path(__file__).parent / name for name in _OWN_INPUTS)]
+
+    def _environ(self, sources: list[Path]) -> dict[str, str]:
+        """Return the environment of a build: time stamps in wheels are those of the last commit that changed a source.
+
+        So that the same sources give the same bytes; with the last commit of all, they would differ after any other.
+        """
         environ = dict(os.environ)
         if "SOURCE_DATE_EPOCH" not in environ:
+            own = [path for path in sources if path.is_relative_to(self.root)]
             # 1980-01-01 is the first time that a zip file can say.
-            environ["SOURCE_DATE_EPOCH"] = _last_commit(self.root) or "315532800"
+            environ["SOURCE_DATE_EPOCH"] = _last_commit(self.root, own) or _last_commit(self.root, []) or "315532800"
         return environ
 
-    def _digest(self, project: Path, pyproject: dict[str, Any], interpreter: Interpreter, more: bytes) -> str:
+    def _digest(self, sources: list[Path], interpreter: Interpreter, more: bytes) -> str:
         """Hash all that a wheel is made from."""
-        settings = pyproject.get("tool", {}).get("scikit-build", {})
-        sources = [project / "pyproject.toml"]
-        if project == self.root:
-            sources += [project / name for name in ("classifiers.toml", "README.md", "LICENSE")]
-            sources += [project / settings.get("cmake", {}).get("source-dir", ".")]
-            sources += [project / package for package in settings.get("wheel", {}).get("packages", [])]
-            sources += [Path(__file__).parent / name for name in _OWN_INPUTS]
-        else:
-            sources.append(project)
         digest = hashlib.sha256(more)
         digest.update(f"{interpreter.executable}{interpreter.version}{self.warnings_are_errors}".encode())
         digest.update(f"{_toolchain()}\0{_compiler()}".encode())
@@ -263,9 +273,12 @@ def _keep_only(folder: Path, file: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _last_commit(root: Path) -> str:
-    """Return the time of the last commit in seconds, or an empty string where there is no git or no history."""
-    command = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
+def _last_commit(root: Path, paths: list[Path]) -> str:
+    """Return the time in seconds of the last commit that changed one of `paths`, or of the last one where there are none.
+
+    It is an empty string where there is no git or no such commit.
+    """
+    command = ["git", "-C", str(root), "log", "-1", "--format=%ct", "--", *map(str, paths)]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
