@@ -1,14 +1,15 @@
 """The selector page of a repository: people pick version, system, machine and tool, and get the lines to use.
 
-One file without external assets. What a page says comes from wheels and from classifiers.toml (`selector_facts` gathers
-it), so that all of it is escaped, and the page's own policy lets it run nothing else and ask for nothing. Where the page
-will be published is not known here: the lines are made for `ADDRESS`, which the page replaces by its own.
+One file without external assets. What it says comes from wheels and from classifiers.toml, so that all of it is escaped,
+and the page's own policy lets it run nothing else and ask for nothing. Where it will be published is not known here: the
+lines are made for a stand-in that the page replaces by its own address.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 from importlib import resources
@@ -16,21 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
+from packaging.version import Version
 
 from variantkit import requirement_lines
 from variantkit.features import IMPLIES
+from variantkit.selector_lines import ADDRESS, VARIANTS, VERSION, all_lines, tools
+from variantkit.selector_words import platform_words, python_words, size_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["ADDRESS", "Entry", "Page", "Release", "render"]
-
-ADDRESS = "ADDRESS_OF_THIS_PAGE/simple/"
-"""What stands in the lines for the address of the index."""
-
-_VERSION = "\ue000"  # stands in the lines for the version, so that releases share them
-_VARIANTS = "uv-variants"  # uv, when it chooses by itself
-_EVERY = ""  # instead of a classifier: the lines are the same for all
+__all__ = ["Entry", "Page", "Release", "render"]
 
 _TITLES = {
     "poetry": "Poetry",
@@ -39,10 +36,8 @@ _TITLES = {
     "pixi": "Pixi",
     "docker": "Docker",
     "requirements": "requirements.txt",
-    _VARIANTS: "uv, which chooses by itself",
+    VARIANTS: "uv, automatic choice",
 }
-_SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
-_MACHINES = {"x86_64": "x86-64", "aarch64": "Arm64", "arm64": "Arm64"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,10 +70,25 @@ class Release:
     snapshot: bool = False
     yanked: str | None = None
 
+    @functools.cached_property
+    def parsed(self) -> Version:
+        """The version, for comparing it."""
+        return Version(self.version)
+
+    @property
+    def early(self) -> bool:
+        """Whether installers pass it over unless they are asked for it: a snapshot or another pre-release."""
+        return self.snapshot or self.parsed.is_prerelease
+
     @property
     def platforms(self) -> tuple[str, ...]:
         """Where it is published: the base wheel is needed everywhere."""
         return next((entry.platforms for entry in self.classifiers if entry.base), ())
+
+    @property
+    def ordered(self) -> tuple[Entry, ...]:
+        """The base first, then each kind of device by rank."""
+        return tuple(sorted(self.classifiers, key=lambda each: (not each.base, each.device, each.rank, each.name)))
 
     @property
     def variants(self) -> bool:
@@ -90,7 +100,8 @@ class Release:
 class Page:
     """What the page is about: one distribution, its releases, newest first, and the names of other projects beside it.
 
-    `companions` are those of the others that the distribution needs.
+    `companions` are those of the others that the distribution needs. A release without a base cannot be installed, and
+    is not shown.
     """
 
     distribution: str
@@ -100,101 +111,66 @@ class Page:
     others: tuple[str, ...] = ()
 
     @property
+    def kept(self) -> tuple[Release, ...]:
+        """The releases that were not withdrawn."""
+        return tuple(release for release in self.releases if release.yanked is None)
+
+    @property
     def suggested(self) -> Release:
         """The release that is chosen when the page opens: what installers would take."""
-        kept = [release for release in self.releases if release.yanked is None] or list(self.releases)
-        return next((release for release in kept if not release.snapshot), kept[0])
+        candidates = self.kept or self.releases
+        return next((release for release in candidates if not release.early), candidates[0])
 
 
 def render(page: Page, *, lines: Callable[..., str] = requirement_lines.lines) -> str:
     """Return the page; the same `page` gives the same text. `lines` replaces `requirement_lines.lines`."""
+    page = dataclasses.replace(page, releases=tuple(release for release in page.releases if release.platforms))
+    if not page.releases:
+        return _template().render(page=page, release=None)
     cards = _Cards()
-    tables: list[dict[str, dict[str, str]]] = []
-    releases = []
-    for release in page.releases:
-        table = _lines(page, release, lines)
-        if table not in tables:
-            tables.append(table)
-        releases.append(
-            {
-                "version": release.version,
-                "snapshot": release.snapshot,
-                "yanked": release.yanked,
-                "pythons": _pythons(release.abis),
-                "platforms": list(release.platforms),
-                "cards": {cards.add(release, entry): _sizes(entry) for entry in _ordered(release.classifiers)},
-                "lines": tables.index(table),
-            }
-        )
+    tables, table_of = all_lines(page, lines)
+    releases: list[dict[str, Any]] = [
+        {
+            "version": release.version,
+            "kind": "snapshot" if release.snapshot else "pre-release" if release.early else "",
+            "yanked": release.yanked,
+            "pythons": python_words(release.abis),
+            "platforms": list(release.platforms),
+            "cards": {cards.add(release, entry): _sizes(entry) for entry in release.ordered},
+            "lines": table,
+        }
+        for release, table in zip(page.releases, table_of, strict=True)
+    ]
     suggested = page.releases.index(page.suggested)
-    used = {tool for table in tables for tool in table}
     data = {
         "address": ADDRESS,
-        "version": _VERSION,
-        "variants": _VARIANTS,
+        "version": VERSION,
+        "variants": VARIANTS,
         "suggested": suggested,
         "releases": releases,
-        "cards": [{"name": card["name"], "platforms": card["platforms"], "base": card["base"]} for card in cards.cards],
+        "cards": [{"name": card["name"], "platforms": card["platforms"]} for card in cards.cards],
         "lines": tables,
     }
-    static = tables[releases[suggested]["lines"]]
-    first = next(iter(static.values()))
+    static = {
+        tool: next(iter(texts.values())).replace(VERSION, page.suggested.version)
+        for tool, texts in tables[releases[suggested]["lines"]].items()
+    }
+    platforms = dict.fromkeys(platform for release in page.releases for platform in release.platforms)
     return _template().render(
         page=page,
         release=releases[suggested],
-        releases=list(enumerate(releases)),
         groups=_groups(releases),
-        platforms=[(name, *_platform(name)) for name in dict.fromkeys(p for r in page.releases for p in r.platforms)],
+        platforms=[(platform, *platform_words(platform)) for platform in platforms],
         cards=[{**card, "id": number} for number, card in enumerate(cards.cards)],
         base=next(entry.name for entry in page.suggested.classifiers if entry.base),
         devices=len({card["device"] for card in cards.cards}) > 1,
-        tools=[(tool, _TITLES.get(tool, tool)) for tool in _tools() if tool in used],
-        variants=_VARIANTS,
-        static=next(iter(first.values())).replace(_VERSION, page.suggested.version),
+        tools=[(tool, _TITLES.get(tool, tool)) for tool in tools() if any(tool in table for table in tables)],
+        variants=VARIANTS,
+        static=next(iter(static.values()), ""),
+        automatic=static.get(VARIANTS, "").rpartition("\n")[2],
         address=ADDRESS,
         data=_json(data),
     )
-
-
-def _tools() -> list[str]:
-    """Return the tools in the order in which they are offered."""
-    tools = list(requirement_lines.TOOLS)
-    tools.insert(tools.index("uv") + 1, _VARIANTS)
-    return tools
-
-
-def _lines(page: Page, release: Release, lines: Callable[..., str]) -> dict[str, dict[str, str]]:
-    """Return the lines for a release by tool and classifier, with a mark where the version stands."""
-    names = [None if entry.base else entry.name for entry in _ordered(release.classifiers)]
-    newest = release == page.suggested
-    found: dict[str, dict[str, str]] = {}
-    for tool in _tools():
-        variants = tool == _VARIANTS
-        if variants and not release.variants:
-            continue
-        wanted: dict[str, Any] = {
-            "distribution": page.distribution,
-            "version": release.version,
-            "index": ADDRESS,
-            "companions": page.companions,
-        }
-        if variants:
-            texts = [lines("uv", extra=None, variants=True, **wanted)]
-        else:
-            texts = [lines(tool, extra=name, **wanted) for name in names]
-        if not newest and not all(f"=={release.version}" in text for text in texts):
-            continue  # these lines get the newest release, or a range
-        marked = [text.replace(release.version, _VERSION) for text in texts]
-        if len(set(marked)) == 1:
-            found[tool] = {_EVERY: marked[0]}
-        else:
-            found[tool] = {entry.name: text for entry, text in zip(_ordered(release.classifiers), marked, strict=True)}
-    return found
-
-
-def _ordered(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the base first, then each kind of device by rank."""
-    return sorted(entries, key=lambda entry: (not entry.base, entry.device, entry.rank, entry.name))
 
 
 class _Cards:
@@ -215,7 +191,7 @@ class _Cards:
             "level": entry.level,
             "base": entry.base,
             "platforms": list(entry.platforms),
-            "systems": [" ".join(_platform(platform)) for platform in entry.platforms],
+            "systems": [" ".join(platform_words(platform)) for platform in entry.platforms],
             "needs": needs,
             "lower": lower.name if lower else "",
             "lower_is_base": lower is not None and lower.base,
@@ -241,15 +217,16 @@ def _lower(entries: Sequence[Entry], entry: Entry) -> Entry | None:
 
 def _needs(entry: Entry, lower: Entry | None) -> list[str]:
     """Return the features that a machine with `lower` needs beyond it, without those that others of them imply."""
-    implied: set[str] = set()
-    todo = list(entry.features)
-    while todo:
-        for feature in IMPLIES.get(todo.pop(), ()):
-            if feature not in implied:
-                implied.add(feature)
-                todo.append(feature)
+    implied = {other for feature in entry.features for other in _implied(feature)}
     known = set(lower.features) if lower else set()
     return sorted(set(entry.features) - known - implied)
+
+
+@functools.cache
+def _implied(feature: str) -> frozenset[str]:
+    """Return all that a feature implies, to the end of the chain."""
+    direct = IMPLIES.get(feature, ())
+    return frozenset(direct).union(*map(_implied, direct))
 
 
 def _look(needs: Sequence[str]) -> str:
@@ -260,46 +237,16 @@ def _look(needs: Sequence[str]) -> str:
 
 
 def _groups(releases: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[int, Mapping[str, Any]]]]]:
-    """Return the releases as a long list shows them, with their numbers."""
-    kinds: dict[str, list[tuple[int, Mapping[str, Any]]]] = {"Releases": [], "Snapshots": [], "Withdrawn": []}
+    """Return the releases in the order in which they are offered, with their numbers."""
+    kinds: dict[str, list[tuple[int, Mapping[str, Any]]]] = {"Releases": [], "Not final": [], "Withdrawn": []}
     for number, release in enumerate(releases):
-        kind = "Withdrawn" if release["yanked"] is not None else "Snapshots" if release["snapshot"] else "Releases"
+        kind = "Withdrawn" if release["yanked"] is not None else "Not final" if release["kind"] else "Releases"
         kinds[kind].append((number, release))
     return [(kind, found) for kind, found in kinds.items() if found]
 
 
-def _platform(platform: str) -> tuple[str, str]:
-    """Return what people call the system and the machine of a platform."""
-    system, _, machine = platform.partition("-")
-    if system == "macos":
-        return "macOS", "Apple silicon" if machine == "arm64" else "Intel"
-    return _SYSTEMS.get(system, system), _MACHINES.get(machine, machine)
-
-
-def _pythons(abis: Iterable[str]) -> str:
-    """Return the Python versions of some ABIs: "3.10, 3.11, 3.12 and later; free-threaded 3.13"."""
-    usual, free = [], []
-    for abi in sorted(set(abis), key=lambda abi: [int("".join(filter(str.isdigit, abi.partition("-")[0])) or 0), abi]):
-        tag, _, stable = abi.partition("-")
-        digits = "".join(filter(str.isdigit, tag))
-        version = f"{digits[:1]}.{digits[1:]}".rstrip(".")
-        (free if tag.startswith("cp") and tag.endswith("t") else usual).append(
-            f"{version} and later" if stable else version
-        )
-    parts = [", ".join(usual), f"free-threaded {', '.join(free)}" if free else ""]
-    return "; ".join(part for part in parts if part)
-
-
 def _sizes(entry: Entry) -> dict[str, str]:
-    return {platform: _size(size) for platform, size in sorted(entry.sizes.items())}
-
-
-def _size(size: int) -> str:
-    """Return a size as pip prints it."""
-    for unit, scale in (("GB", 1_000_000_000), ("MB", 1_000_000)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{max(1, round(size / 1000))} kB"
+    return {platform: size_words(size) for platform, size in sorted(entry.sizes.items())}
 
 
 def _json(value: object) -> Markup:
@@ -315,9 +262,14 @@ def _policy_hash(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
+@functools.cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["policy_hash"] = _policy_hash
     source = resources.files("variantkit").joinpath("selector.html.jinja").read_text(encoding="utf-8")
