@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from variantkit.index import Repository
-from variantkit.matrix import read_matrix
+from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.requirement_lines import lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +62,18 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     print(
         f"{len(published.added)} files published, {len(published.removed)} taken away, {published.unchanged} unchanged."
     )
-    print(
-        f"What they require and is not there has to be installed before, or comes from another index:\n\n    {how(published.simple)}"
-    )
+    print(how(repository, options.root))
     return 0
 
 
-def how(simple: Path) -> str:
-    """Return a command that installs from the index in this folder."""
-    return f"python -m pip install --index-url {simple.as_uri()} NAME"
+def how(repository: Repository, root: Path) -> str:
+    """Return how to install the project in `root` from the index, or anything where there is no project."""
+    address = repository.simple.as_uri()
+    if not (root / "classifiers.toml").exists():
+        return f"What is there may require more from another index:\n\n    pip install --index-url {address} NAME"
+    project = read_pyproject(root)["project"]
+    name = canonicalize_name(project["name"])
+    family = {name, *(f"{name}-{row.name}" for row in read_matrix(root).rows)}
+    companions = sorted(repository.projects().keys() - family)
+    text = lines("pip", distribution=name, version=project["version"], extra=None, index=address, companions=companions)
+    return "Install from it with:\n\n" + textwrap.indent(text, "    ")

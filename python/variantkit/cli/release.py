@@ -22,7 +22,6 @@ from variantkit.release import Releaser, snapshot_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from variantkit.index import Published
 
 __all__ = ["main"]
 
@@ -80,24 +79,23 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         options.out or work / ("snapshots" if options.snapshot else "index"), wait=not options.no_wait, say=say
     )
     with only_writer(work, wait=not options.no_wait, say=say):
-        for name in _KEPT:
-            remove_partial(work / name)
         source = options.root.resolve()
         if options.snapshot:
             source = work / "snapshot"
             version = snapshot_source(options.root.resolve(), source, repository, also=also)
             say(f"snapshot {version}")
-        published = _release(options, source, work, repository, [source / each for each in also])
+        # A snapshot has build trees of its own, since its sources lie elsewhere.
+        for name in _KEPT:
+            remove_partial(source / "build" / name)
+        _release(options, source, source / "build", repository, [source / each for each in also])
     print(f"\nPublished in {os.path.relpath(repository.folder)} after {time.perf_counter() - started:.0f} s.")
-    print(
-        f"Install from it with:\n\n    {how(published.simple).replace('NAME', read_matrix(source).project.distribution)}"
-    )
+    print(how(repository, source))
     return 0
 
 
 def _release(
     options: argparse.Namespace, source: Path, work: Path, repository: Repository, also: Sequence[Path]
-) -> Published:
+) -> None:
     matrix = read_matrix(source)
     rows = [row.name for row in matrix.published("-".join(this_machine()))]
     names = [matrix.row(name).name for name in options.classifiers.split(",")] if options.classifiers else rows
@@ -112,4 +110,4 @@ def _release(
     built = [builder.pure_wheel(project, interpreters[0]) for project in also]
     built += builder.build(names, interpreters)
     built += [builder.sdist(project, interpreters[0]) for project in [source, *also]]
-    return releaser.finish(built, repository, replace=options.replace)
+    releaser.finish(built, repository, replace=options.replace)
