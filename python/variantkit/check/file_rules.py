@@ -74,7 +74,7 @@ def _check_record(files: Files) -> Iterator[Problem]:
     "VK205 one-identity",
     what="The file name, the .dist-info folder, METADATA and WHEEL agree, and requirements can be read.",
     why="What the file name says is what is resolved, and what the metadata says is what is installed.",
-    mend="Build it again; do not rename wheels.",
+    mend="Mend pyproject.toml where it is wrong, and build the wheel again; do not rename wheels.",
 )
 def _check_identity(files: Files) -> Iterator[Problem]:
     for wheel in files.wheels:

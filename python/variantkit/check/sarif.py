@@ -25,14 +25,13 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 def sarif(result: Result, root: Path) -> str:
     """Return the result as SARIF; the addresses of files are relative to `root` where they lie below it."""
+    driver = {
+        "name": "variantkit check",
+        **_version(),
+        "rules": [_descriptor(RULES[identifier]) for identifier in result.rules],
+    }
     run = {
-        "tool": {
-            "driver": {
-                "name": "variantkit check",
-                "version": metadata.version("variantkit") if _is_installed() else "0",
-                "rules": [_descriptor(RULES[identifier]) for identifier in result.rules],
-            }
-        },
+        "tool": {"driver": driver},
         "invocations": [
             {
                 "executionSuccessful": not result.unchecked,
@@ -48,13 +47,12 @@ def sarif(result: Result, root: Path) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _is_installed() -> bool:
+def _version() -> dict[str, str]:
     # From a checkout it runs without being installed.
     try:
-        metadata.version("variantkit")
+        return {"version": metadata.version("variantkit")}
     except metadata.PackageNotFoundError:
-        return False
-    return True
+        return {}
 
 
 def _descriptor(rule: Rule) -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__: list[str] = []
 # A command line holds 128 KiB on every system that matters, but for Windows with 32.
 _LONGEST = 24_000
 _CRASHES = 3
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 _Verdicts = dict[Path, list[str]]
 
@@ -36,7 +37,7 @@ _Verdicts = dict[Path, list[str]]
 )
 def _check_twine(files: Files) -> Iterator[Problem]:
     paths = [each.path for each in files.archives]
-    yield from _run("twine", ["check", "--strict"], paths, _read_twine)
+    yield from _run("twine", ["--no-color", "check", "--strict"], paths, _read_twine)
 
 
 @rule(
@@ -73,10 +74,10 @@ def _run(
         verdicts = read(output + "\n" + errors, batch)
         for path, problems in verdicts.items():
             yield from (Problem(names[path], f"{name}: {problem}") for problem in problems)
-        left = left[len(batch) :] if len(verdicts) == len(batch) else [path for path in left if path not in verdicts]
-        if len(verdicts) == len(batch):
+        left = [path for path in left if path not in verdicts]
+        if verdicts:
+            # Where it stopped at a file that it cannot read, it goes on with the others.
             continue
-        # It stops at the first file that it cannot read at all.
         crashes += 1
         last = (errors.strip() or output.strip() or "it says nothing").splitlines()[-1]
         if crashes > _CRASHES:
@@ -98,9 +99,10 @@ def _first(paths: Sequence[Path]) -> list[Path]:
 
 
 def _call(command: Sequence[str], folder: Path | None) -> tuple[str, str]:
-    # Without these, the tools would break lines and colour words.
-    environment = {key: value for key, value in os.environ.items() if key not in {"FORCE_COLOR", "CLICOLOR_FORCE"}}
-    environment |= {"COLUMNS": "10000", "NO_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
+    # So that the tools neither break lines nor colour words; on a dumb terminal, rich breaks lines whatever COLUMNS says.
+    unwanted = {"FORCE_COLOR", "CLICOLOR_FORCE", "TERM"}
+    environment = {key: value for key, value in os.environ.items() if key not in unwanted}
+    environment |= {"COLUMNS": "10000", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, check=False, capture_output=True, text=True, encoding="utf-8",
@@ -109,7 +111,7 @@ def _call(command: Sequence[str], folder: Path | None) -> tuple[str, str]:
     except OSError as error:
         msg = f"{command[2]} cannot be started: {error}. Try again, or install it anew."
         raise UncheckedError(msg) from error
-    return done.stdout, done.stderr
+    return _COLOUR.sub("", done.stdout), _COLOUR.sub("", done.stderr)
 
 
 def _read_twine(output: str, batch: Sequence[Path]) -> _Verdicts:
