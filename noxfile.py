@@ -33,7 +33,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Run the whole test suite against freshly built and installed wheels."""
-    session.install(*group("build"), *group("test"))
+    session.install(*group("release"), *group("test"))
     run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
     install_wheels(session)
     run(session, "pytest", *session.posargs)
@@ -81,7 +81,7 @@ def pipelines(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Run ruff, mypy, clang-format and the check for drifted files."""
-    session.install(*group("build"), *group("test"), *group("lint"))
+    session.install(*group("release"), *group("test"), *group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check", "--diff")
     session.run("mypy")
@@ -100,11 +100,17 @@ def format(session: nox.Session) -> None:  # noqa: A001 -- what everybody calls 
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """Build, repair, assemble, check and publish everything that this machine can build, in build/index."""
+    session.install(*group("release"))
+    run(session, "python", "-m", "tools.release", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
-    """Build all wheels that this machine can build into dist/, and index them."""
+    """Build all wheels that this machine can build into dist/."""
     session.install(*group("build"))
     run(session, "python", "-m", "tools.build", *session.posargs)
-    session.run("python", "-m", "tools.index")
 
 
 @nox.session

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
 
     wheels = [builder.pure_wheel(ROOT / "python", here[0]), *builder.build(names, here)]
     with progress.step("package index") as step:
-        simple = write_index(wheels, ROOT / "build" / "index")
+        simple = write_index(wheels, work / "index")
         step.note = f"{len(wheels)} wheels"
     environment = work / "venv"
     python = environment / "bin" / "python"
