@@ -8,10 +8,18 @@ that takes repairs and no surprises. What has to be the same on another day with
 conda's environment files, images) names exactly one, `==`. So does everything for a version that is no final release,
 because tools pass over such versions unless they are asked for.
 
-**Which index?** Where an index is given, what is published there must be taken from there and from nowhere else. pip's
-`--extra-index-url` does not say that: pip takes the highest version from any index, so that whoever registers the name
-elsewhere is installed ("dependency confusion"). Each tool gets the words that it has against this; where it has none, a
-comment says what helps.
+**Which index?** Where an index is given, what is published there must be taken from there and from nowhere else, although
+its dependencies come from elsewhere. pip's `--extra-index-url` does not say that: pip takes the highest version that any
+index has, so that whoever registers the name at another one is installed ("dependency confusion"). So each tool gets the
+words that it has against this, and where it has none a comment says what helps:
+
+* uv asks its indexes in order, and a package that one of them has is taken from no later one. An `explicit` index with
+  `[tool.uv.sources]` would be weaker: sources are for what a project requires itself, so that the wheel of a classifier,
+  which an extra requires, would be taken from the default index.
+* Poetry's `explicit` sources are for what a project requires itself too; so everything that is published there is required.
+* PDM's `include_packages` are for all packages.
+* Hatch and an image have uv install; Pixi has uv's resolver inside.
+* pip gets two commands, of which the first one asks that index only.
 """
 
 from __future__ import annotations
@@ -30,7 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TOOLS", "conflicts", "lines"]
 
-_FINAL = re.compile(r"[0-9]+(\.[0-9]+)*")
+_FINAL = re.compile(r"(?:[0-9]+!)?[0-9]+(?P<minor>(?:\.[0-9]+)*)(?P<post>\.post[0-9]+)?")
+_ANY = "pip takes this from any of its indexes; only hashes stop that: uv pip compile --generate-hashes"
 
 
 def lines(
@@ -96,8 +105,11 @@ class _Wanted(Record):
 
     @property
     def range(self) -> str:
-        # `~=1` is not allowed: it would mean every version.
-        return f"~={self.version}{'' if '.' in self.version else '.0'}" if self.final else f"=={self.version}"
+        found = _FINAL.fullmatch(self.version)
+        if found is None or (found["post"] and not found["minor"]):
+            return f"=={self.version}"
+        # `~=1` is not allowed, because it would say nothing.
+        return f"~={self.version}{'' if found['minor'] else '.0'}"
 
     @property
     def exactly(self) -> str:
@@ -126,62 +138,55 @@ def _requirements(wanted: _Wanted) -> list[str]:
     if wanted.index is None:
         return ["# requirements.txt", wanted.exactly]
     return [
-        "# requirements.txt: pip takes the highest version from any index; uv pip compile --generate-hashes pins the files",
+        f"# requirements.txt: {_ANY}",
         f"--extra-index-url {wanted.index}",
         wanted.exactly,
     ]
 
 
 def _uv(wanted: _Wanted) -> list[str]:
-    found = _project(wanted)
+    found = _project(wanted.compatible)
     if wanted.index is not None:
-        found += [
-            "",
-            "[[tool.uv.index]]",
-            f'name = "{wanted.distribution}"',
-            f'url = "{wanted.index}"',
-            "explicit = true",
-        ]
-        found += ["", "[tool.uv.sources]"]
-        found += [f'{name} = {{ index = "{wanted.distribution}" }}' for name in (wanted.distribution, *wanted.others)]
+        found += ["", "# asked before all others, which are not asked for what it has", "[[tool.uv.index]]"]
+        found += [f'name = "{wanted.distribution}"', f'url = "{wanted.index}"']
     return found
 
 
 def _uv_variants(wanted: _Wanted) -> list[str]:
     index = "" if wanted.index is None else f' --index "{wanted.index}"'
-    early = "" if wanted.final else " --prerelease allow"
-    return ["# shell", f'uv pip install --preview-features wheel-variants{early}{index} "{wanted.newest}"']
+    return ["# shell", f'uv pip install --preview-features wheel-variants{index} "{wanted.newest}"']
 
 
 def _poetry(wanted: _Wanted) -> list[str]:
-    found = _project(wanted)
-    if wanted.index is not None:
-        name = wanted.distribution
-        found += ["", "[[tool.poetry.source]]", f'name = "{name}"', f'url = "{wanted.index}"', 'priority = "explicit"']
-        found += ["", "[tool.poetry.dependencies]"]
-        found += [f'{each} = {{ source = "{name}" }}' for each in (name, *wanted.others)]
-    return found
+    if wanted.index is None:
+        return _project(wanted.compatible)
+    name = wanted.distribution
+    found = _project(wanted.compatible, *wanted.others)
+    found += ["", "[[tool.poetry.source]]", f'name = "{name}"', f'url = "{wanted.index}"', 'priority = "explicit"']
+    found += ["", "[tool.poetry.dependencies]"]
+    return [*found, *(f'{each} = {{ source = "{name}" }}' for each in (name, *wanted.others))]
 
 
 def _pdm(wanted: _Wanted) -> list[str]:
-    found = _project(wanted)
+    found = _project(wanted.compatible)
     if wanted.index is not None:
-        names = ", ".join(f'"{name}"' for name in (wanted.distribution, *wanted.others))
-        found += ["", "[[tool.pdm.source]]", f'name = "{wanted.distribution}"', f'url = "{wanted.index}"']
+        name = wanted.distribution
+        names = ", ".join(f'"{each}"' for each in (name, f"{name}-*", *wanted.companions))
+        found += ["", "[[tool.pdm.source]]", f'name = "{name}"', f'url = "{wanted.index}"']
         found += [f"include_packages = [{names}]"]
     return found
 
 
 def _hatch(wanted: _Wanted) -> list[str]:
-    found = _project(wanted)
+    found = _project(wanted.compatible)
     if wanted.index is not None:
         found += ["", "[tool.hatch.envs.default]", 'installer = "uv"']
         found += ["", "[tool.hatch.envs.default.env-vars]", f'UV_INDEX = "{wanted.index}"']
     return found
 
 
-def _project(wanted: _Wanted) -> list[str]:
-    return ["# pyproject.toml", "[project]", "dependencies = [", f'    "{wanted.compatible}",', "]"]
+def _project(*requirements: str) -> list[str]:
+    return ["# pyproject.toml", "[project]", "dependencies = [", *(f'    "{each}",' for each in requirements), "]"]
 
 
 def _pixi(wanted: _Wanted) -> list[str]:
@@ -197,7 +202,7 @@ def _conda(wanted: _Wanted) -> list[str]:
     found = ["# environment.yml: there is no conda package; pip installs the wheels inside the environment"]
     found += ["dependencies:", "  - python", "  - pip", "  - pip:"]
     if wanted.index is not None:
-        found.append(f"      - --extra-index-url {wanted.index}")
+        found += [f"      # {_ANY}", f"      - --extra-index-url {wanted.index}"]
     return [*found, f"      - {wanted.exactly}"]
 
 
@@ -209,7 +214,8 @@ def _docker(wanted: _Wanted) -> list[str]:
     return [
         *found,
         "RUN python -m pip install --no-cache-dir uv \\",
-        f' && python -m uv pip install --system --no-cache --index "{wanted.index}" "{everything}"',
+        ' && python -m uv pip install --python "$(command -v python)" --no-cache \\',
+        f'    --index "{wanted.index}" "{everything}"',
     ]
 
 
