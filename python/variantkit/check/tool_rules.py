@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
@@ -14,7 +15,7 @@ from variantkit.check.registry import Problem, rule
 from variantkit.errors import UncheckedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from variantkit.check.model import Files
 
@@ -48,10 +49,12 @@ def _check_twine(files: Files) -> Iterator[Problem]:
     needs="tool",
 )
 def _check_check_wheel_contents(files: Files) -> Iterator[Problem]:
-    paths = [wheel.path for wheel in files.wheels if not wheel.name.label]
+    plain = [wheel for wheel in files.wheels if not wheel.name.label]
+    ours = {wheel.path.absolute(): frozenset(wheel.manifests) for wheel in plain}
     # Its settings are found from the folder it is run in.
     settings = [] if files.root is not None else ["--no-config"]
-    yield from _run("check_wheel_contents", settings, paths, _read_contents, folder=files.root)
+    read = functools.partial(_read_contents, ours=ours)
+    yield from _run("check_wheel_contents", settings, [wheel.path for wheel in plain], read, folder=files.root)
 
 
 def _run(
@@ -131,8 +134,12 @@ def _read_twine(output: str, batch: Sequence[Path]) -> _Verdicts:
     return verdicts
 
 
-def _read_contents(output: str, batch: Sequence[Path]) -> _Verdicts:
-    """Read "FILE: OK" and "FILE: W001: what", with the files it is about on lines below it."""
+def _read_contents(output: str, batch: Sequence[Path], *, ours: Mapping[Path, Collection[str]]) -> _Verdicts:
+    """Read "FILE: OK" and "FILE: W001: what", with the files it is about on lines below it.
+
+    A library is no module: one that lies beside a MANIFEST, in a folder of `ours`, or that auditwheel has brought along, in
+    `NAME.libs/`, may lie in a folder that cannot be imported.
+    """
     verdicts: _Verdicts = {}
     known = {str(path): path for path in batch}
     checks: list[tuple[Path, str, list[str]]] = []
@@ -146,9 +153,12 @@ def _read_contents(output: str, batch: Sequence[Path]) -> _Verdicts:
         elif line.startswith("  ") and checks:
             checks[-1][2].append(line.strip())
     for path, what, entries in checks:
-        # What auditwheel brings along lies in a folder of its own beside the package.
-        others = [entry for entry in entries if not entry.rstrip("/").endswith(".libs")]
-        if (what.startswith("W009") and len(others) < 2) or (what.startswith("W010") and entries and not others):
+        others = [
+            entry
+            for entry in entries
+            if not entry.split("/")[0].endswith(".libs") and entry.rpartition("/")[0] not in ours.get(path, ())
+        ]
+        if what[:4] in {"W004", "W009", "W010"} and len(others) < (2 if what.startswith("W009") else 1):
             continue
         verdicts[path].append(f"{what}: {', '.join(entries)}" if entries else what)
     return verdicts
