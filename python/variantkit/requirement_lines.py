@@ -32,11 +32,11 @@ from variantkit._record import Record
 from variantkit.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from variantkit.catalogue import Catalogue
 
-__all__ = ["TOOLS", "conflicts", "lines"]
+__all__ = ["TOOLS", "conflicts", "exclusions", "lines"]
 
 _FINAL = re.compile(r"(?:[0-9]+!)?[0-9]+(?P<minor>(?:\.[0-9]+)*)(?P<post>\.post[0-9]+)?")
 _ANY = "pip takes this from any of its indexes; only hashes stop that: uv pip compile --generate-hashes"
@@ -191,11 +191,14 @@ def _project(*requirements: str) -> list[str]:
 
 def _pixi(wanted: _Wanted) -> list[str]:
     extras = f', extras = ["{wanted.extra}"]' if wanted.extra else ""
-    found = ["# pixi.toml", "[pypi-dependencies]"]
+    found = ["# pixi.toml, with a python among its [dependencies]", "[pypi-dependencies]"]
     found += [f'{wanted.distribution} = {{ version = "{wanted.range}"{extras} }}']
+    options = []
     if wanted.index is not None:
-        found += ["", "[pypi-options]", f'extra-index-urls = ["{wanted.index}"]', 'index-strategy = "first-index"']
-    return found
+        options += [f'extra-index-urls = ["{wanted.index}"]', 'index-strategy = "first-index"']
+    if not wanted.final:
+        options.append('prerelease-mode = "allow"')
+    return [*found, "", "[pypi-options]", *options] if options else found
 
 
 def _conda(wanted: _Wanted) -> list[str]:
@@ -235,30 +238,38 @@ TOOLS: tuple[str, ...] = tuple(_TOOLS)
 """The tools there are lines for."""
 
 
-def conflicts(catalogue: Catalogue) -> str:
-    """Return what a uv project has to say where extras of the catalogue exclude one another, or an empty string.
+def exclusions(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """Return the pairs of classifiers that cannot be installed beside each other.
 
-    Extras for the CPU add up: the best one is loaded. Those for other devices are made for a version of what drives the
-    device, `cuda-12`, and two versions bring libraries that cannot be installed beside each other.
+    Those for the CPU add up, and the best one is loaded. Those for another device are made for a version of what drives
+    it, `cuda-12`, and two versions bring libraries of which an environment holds one.
     """
-    groups: dict[str, dict[str, list[str]]] = {}
+    made_for: dict[str, dict[str, list[str]]] = {}
     for row in catalogue.classifiers:
-        made_for = re.match(rf"{re.escape(row.device)}-([0-9.]+)", row.name)
-        if row.device != "cpu" and made_for:
-            groups.setdefault(row.device, {}).setdefault(made_for[1], []).append(row.name)
-    pairs = [
+        version = re.match(rf"{re.escape(row.device)}-([0-9.]+)", row.name)
+        if row.device != "cpu" and version:
+            made_for.setdefault(row.device, {}).setdefault(version[1], []).append(row.name)
+    return [
         pair
-        for versions in groups.values()
+        for versions in made_for.values()
         for one, two in itertools.combinations(versions.values(), 2)
         for pair in itertools.product(one, two)
     ]
-    return _uv_conflicts(catalogue, pairs) if pairs else ""
 
 
-def _uv_conflicts(catalogue: Catalogue, pairs: Iterable[tuple[str, str]]) -> str:
-    pairs = list(pairs)
+def conflicts(catalogue: Catalogue) -> str:
+    """Return what a uv project says where extras of the catalogue exclude one another, and an empty string elsewhere.
+
+    uv locks all extras of a project together unless it is told which ones are never installed together.
+    """
+    pairs = exclusions(catalogue)
+    if not pairs:
+        return ""
     names = dict.fromkeys(name for pair in pairs for name in pair)
-    found = ["# pyproject.toml: as extras of your project", "[project.optional-dependencies]"]
+    found = [
+        "# pyproject.toml, where one of them is chosen with: uv sync --extra NAME",
+        "[project.optional-dependencies]",
+    ]
     found += [f'{name} = ["{catalogue.distribution}[{name}]"]' for name in names]
     found += ["", "[tool.uv]", "conflicts = ["]
     found += [f'    [{{ extra = "{one}" }}, {{ extra = "{two}" }}],' for one, two in pairs]
