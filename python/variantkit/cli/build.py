@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from variantkit.build import Builder, choose_interpreters
 from variantkit.host import this_machine
@@ -15,7 +15,11 @@ from variantkit.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+    from variantkit.interpreters import Interpreter
+
+__all__ = ["BUILDERS", "main", "make_builder", "platform_of"]
+
+BUILDERS = ("local", "cibuildwheel")
 
 
 def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also: Sequence[Path] = ()) -> int:
@@ -33,24 +37,66 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     parser.add_argument(
         "--python",
         metavar="ABI,...",
-        help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
+        help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine; with cibuildwheel all "
+        "that it knows, without the free-threaded ones)",
+    )
+    parser.add_argument(
+        "--builder",
+        choices=BUILDERS,
+        default="local",
+        help="where to compile: on this machine, or in containers, repaired by auditwheel (%(default)s)",
+    )
+    parser.add_argument(
+        "--image",
+        metavar="NAME",
+        default="",
+        help="the image of the containers (what CIBW_MANYLINUX_X86_64_IMAGE says, or PyPA's manylinux_2_28)",
     )
     parser.add_argument("--werror", action="store_true", help="compiler warnings are errors")
     options = parser.parse_args(arguments)
+    if options.image and options.builder == "local":
+        parser.error("--image is for --builder cibuildwheel")
 
     matrix = read_matrix(options.root)
-    here = "-".join(this_machine())
+    here = platform_of(options.builder)
     wanted = options.classifiers.split(",") if options.classifiers else [row.name for row in matrix.published(here)]
     if not wanted:
         parser.error(f"classifiers.toml has no row for this platform, {here}; name what to build with --classifiers")
     names = [matrix.row(name).name for name in wanted]
-    interpreters = choose_interpreters(options.root, options.python.split(",") if options.python else None)
     out = options.out or options.root / "dist"
     progress = Progress(0)
-    builder = Builder(root=options.root, out=out, progress=progress, warnings_are_errors=options.werror)
+    builder, interpreters = make_builder(
+        options.builder,
+        options.python.split(",") if options.python else None,
+        image=options.image,
+        root=options.root,
+        out=out,
+        progress=progress,
+        warnings_are_errors=options.werror,
+    )
     progress.total = builder.count(names, interpreters) + len(also)
     wheels = [builder.pure_wheel(project, interpreters[0]) for project in also]
     wheels += builder.build(names, interpreters)
     for wheel in wheels:
         print(os.path.relpath(wheel))
     return 0
+
+
+def platform_of(builder: str) -> str:
+    """Return the platform that a builder builds for, as classifiers.toml writes it."""
+    if builder == "local":
+        return "-".join(this_machine())
+    from variantkit.cibuildwheel import container_machine
+
+    return f"linux-{container_machine()}"
+
+
+def make_builder(
+    builder: str, wanted: Sequence[str] | None, *, image: str = "", root: Path, **options: Any
+) -> tuple[Builder, list[Interpreter]]:
+    """Return a builder of that name, and one interpreter per base wheel; `options` are those of `Builder`."""
+    if builder == "local":
+        return Builder(root=root, **options), choose_interpreters(root, wanted)
+    from variantkit.cibuildwheel import ContainerBuilder, choose_container_interpreters
+
+    return ContainerBuilder(root=root, image=image, **options), choose_container_interpreters(root, wanted)
