@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
-from variantkit.matrix import read_matrix
+from variantkit.matrix import Matrix, read_matrix
 from variantkit.selector import Entry, Page, Release
 
 __all__ = ["HOSTILE", "TOOLS_OF", "hostile", "many", "realistic", "several_platforms", "withdrawn"]
@@ -109,8 +110,13 @@ def hostile() -> Page:
     return dataclasses.replace(page, summary=HOSTILE, releases=releases, others=(HOSTILE,))
 
 
+@functools.cache
+def _matrix() -> Matrix:
+    return read_matrix(ROOT)
+
+
 def _entries(scale: float) -> tuple[Entry, ...]:
-    matrix = read_matrix(ROOT)
+    matrix = _matrix()
     return tuple(
         Entry(
             name=row.name,
