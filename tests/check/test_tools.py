@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from check_release import TIME, Release, entry, messages, rewrite, rules, write
+from check_release import Release, entry, messages, rewrite, rules, write
 from variantkit.check import check, tool_rules
 from variantkit.cli import check as command
 from variantkit.wheel import WheelName
@@ -144,13 +143,10 @@ def test_names_with_spaces_and_many_files(tmp_path: Path, monkeypatch: pytest.Mo
     result = check([folder], matrix=None, select=["VK6"])
     assert rules(result) == {"VK602"}
     assert {finding.file for finding in result.findings} == {last}
-    assert TIME[0] == 2026
 
 
 def test_they_are_run_from_any_folder(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(release.dist.parent)
-    moved = Path("dist")
-    shutil.rmtree(release.dist.parent / "project" / "build", ignore_errors=True)
-    result = check([moved], matrix=release.matrix, root=Path("project"), select=["VK6"])
+    result = check([Path("dist")], matrix=release.matrix, root=Path("project"), select=["VK6"])
     assert result.findings == ()
     assert result

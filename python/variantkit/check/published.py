@@ -173,7 +173,7 @@ def _entry(entry: dict[str, Any]) -> Listed | None:
         and all(isinstance(each, str) for each in hashes.values())
         and isinstance(yanked, (bool, str))
         and all(isinstance(each, bool) or (isinstance(each, dict) and each == metadata[0]) for each in metadata)
-        and all(isinstance(entry.get(key) or "", str) for key in ("requires-python", "provenance"))
+        and all(entry.get(key) is None or isinstance(entry[key], str) for key in ("requires-python", "provenance"))
         and isinstance(entry.get("size", 0), int)
     )
     if not shape:
