@@ -1,4 +1,4 @@
-"""Everything that is written from classifiers.toml: CMake flags and presets, catalogue, extras, documentation.
+"""Everything that is written from classifiers.toml: CMake flags and presets, catalogue, extras, documentation, pipelines.
 
 The files are committed, so that a checkout can be built and read without this package; `drift` says which of them no
 longer say what the matrix says, and a project's tests call it.
@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from variantkit import environment
+from variantkit import ci_github, ci_gitlab, environment
 from variantkit.errors import MatrixError
 from variantkit.files import write_atomically
 from variantkit.matrix import read_matrix, read_pyproject
@@ -58,6 +58,10 @@ def render(root: Path) -> dict[Path, str]:
         files[root / wanted.table] = _table(matrix)
     if wanted.environment:
         files[root / wanted.environment] = environment.markdown(matrix.project.environment, matrix.project.distribution)
+    if wanted.github:
+        files |= ci_github.workflows(matrix, root / wanted.github)
+    if wanted.gitlab:
+        files[root / wanted.gitlab] = ci_gitlab.pipeline(matrix)
     return files
 
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from variantkit import features as _features
 from variantkit.errors import MatrixError
-from variantkit.matrix_check import schema_mistakes
+from variantkit.matrix_check import schema_mistakes, unfit_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -24,7 +23,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["COMPILERS", "DEVICES", "PLATFORMS", "Generate", "Matrix", "Project", "Row", "read_matrix", "read_pyproject"]
+__all__ = [
+    "COMPILERS",
+    "DEVICES",
+    "PLATFORMS",
+    "Generate",
+    "Matrix",
+    "Pipelines",
+    "Project",
+    "Row",
+    "read_matrix",
+    "read_pyproject",
+]
 
 COMPILERS = ("gcc", "clang", "msvc")
 DEVICES = ("cpu", "cuda")
@@ -89,6 +99,23 @@ class Generate:
     )
     table: str = _optional("", "A Markdown page with the table of classifiers.")
     environment: str = _optional("", "A Markdown page with the environment variables.")
+    github: str = _optional("", "The folder of the GitHub workflows: .github/workflows.")
+    gitlab: str = _optional("", "The GitLab pipeline, for a .gitlab-ci.yml to include.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pipelines:
+    """What the generated pipelines cannot know: how they call a command, and what a release has beside classifiers."""
+
+    command: str = _optional("variantkit {}", "How a command is called, with {} for its name.", pattern=r"\{\}")
+    install: tuple[str, ...] = _optional(("variantkit[release]",), "What pip is told to install for that.", minItems=1)
+    publisher: tuple[str, ...] = _optional(
+        ("pypi-attestations", "twine"), "The same where GitLab publishes.", minItems=1
+    )
+    python: tuple[str, ...] = _optional(
+        (), "ABIs of the base wheels; without it, all that are found.", uniqueItems=True
+    )
+    projects: tuple[str, ...] = _optional((), "Folders of pure Python projects of the same release.", uniqueItems=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,6 +156,7 @@ class Matrix:
     schema: int = _key("Version of this format.", const=1)
     project: Project = _key("The project that the matrix belongs to.")
     generate: Generate = _optional(Generate(), "Where generated files go.")
+    pipelines: Pipelines = _optional(Pipelines(), "What the generated pipelines cannot know.")
     classifier: tuple[Row, ...] = _key("The classifiers.", minItems=1)
 
     @property
@@ -171,7 +199,7 @@ def read_matrix(path: Path) -> Matrix:
         msg = f"{path} is not TOML: {error}. Mend it there."
         raise MatrixError(msg) from error
     mistakes = schema_mistakes(document)
-    mistakes += [f"{place}: {what}" for place, what in _unfit_values(document)]
+    mistakes += [f"{place}: {what}" for place, what in unfit_values(document)]
     if not mistakes:
         matrix: Matrix = _construct(Matrix, document)
         mistakes = _contradictions(matrix)
@@ -219,20 +247,6 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return value
-
-
-def _unfit_values(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Find what JSON schema lets pass and generated files cannot hold: there, 20.0 is an integer, and $ ends before a newline."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _unfit_values(item, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, list):
-        for number, item in enumerate(value, 1):
-            yield from _unfit_values(item, f"{place} {number}" if isinstance(item, dict) else place)
-    elif isinstance(value, str) and not value.isprintable():
-        yield place, f"{value!r} has a character that cannot be printed. Write it on one line."
-    elif isinstance(value, float):
-        yield place, f"{value} has a point. Write a whole number."
 
 
 def _contradictions(matrix: Matrix) -> list[str]:

@@ -6,9 +6,12 @@ import difflib
 import functools
 import json
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["schema_mistakes"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["schema_mistakes", "unfit_values"]
 
 
 @functools.cache
@@ -27,6 +30,20 @@ def schema_mistakes(document: dict[str, Any]) -> list[str]:
         _validator().iter_errors(document), key=lambda error: (list(map(str, error.absolute_path)), relevance(error))
     )
     return [line for error in errors for line in _explain(document, error)]
+
+
+def unfit_values(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Find what JSON schema lets pass and generated files cannot hold: there, 20.0 is an integer, and $ ends before a newline."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from unfit_values(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from unfit_values(item, f"{place} {number}" if isinstance(item, dict) else place)
+    elif isinstance(value, str) and not value.isprintable():
+        yield place, f"{value!r} has a character that cannot be printed. Write it on one line."
+    elif isinstance(value, float):
+        yield place, f"{value} has a point. Write a whole number."
 
 
 def _explain(document: dict[str, Any], error: Any) -> list[str]:
