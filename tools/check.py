@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from . import ROOT
 
 if __name__ == "__main__":
-    from variantkit.cli import check, run
+    from variantkit.cli import check, release, run
 
-    sys.exit(run(lambda: check.main(sys.argv[1:], prog="python -m tools.check", root=ROOT)))
+    def rebuild(root: Path, out: Path) -> None:
+        """Build the release again, with the projects that belong to it."""
+        release.rebuild(root, out, also=[Path("python")])
+
+    sys.exit(run(lambda: check.main(sys.argv[1:], prog="python -m tools.check", root=ROOT, rebuild=rebuild)))

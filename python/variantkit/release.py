@@ -20,12 +20,12 @@ from variantkit.versions import set_version, snapshot_version
 from variantkit.wheel import Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from variantkit.build import Builder
     from variantkit.index import Published, Repository
-    from variantkit.matrix import Matrix
-    from variantkit.progress import Progress
+    from variantkit.interpreters import Interpreter
 
 __all__ = ["Releaser", "snapshot_source"]
 
@@ -35,30 +35,47 @@ _OWN_STEPS = 5
 
 @dataclasses.dataclass(kw_only=True)
 class Releaser:
-    """Takes what `build` makes to a published release; `root` is the project, `work` where its finished files go."""
+    """Makes a release of the project that `builder` builds, with its finished files in `dist`.
 
-    root: Path
-    work: Path
-    progress: Progress
-    say: Callable[[str], None] = lambda _: None
+    There is a base wheel for each of `interpreters`; `also` are pure Python projects of the same tree that belong to it.
+    """
+
+    builder: Builder
+    interpreters: Sequence[Interpreter]
+    dist: Path
+    also: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
-        self.matrix: Matrix = read_matrix(self.root)
-        self.dist = self.work / "dist"
+        self.root = self.builder.root
+        self.matrix = self.builder.matrix
+        self.progress = self.builder.progress
 
-    def finish(self, built: Iterable[Path], repository: Repository, *, replace: bool = False) -> Published:
-        """Repair, assemble, check and publish the files that were built; return what the publication changed.
+    def release(self, classifiers: Sequence[str], repository: Repository, *, replace: bool = False) -> Published:
+        """Build, repair, assemble, check and publish; return what the publication changed.
 
         Raises `CheckError` with the findings, and publishes nothing, where there are any.
         """
-        repaired = self.repair(built)
-        made = self.assemble(repaired)
-        self._drop_others([*repaired, *made])
+        self.progress.total = self._count(classifiers) + _OWN_STEPS
+        self.check_matrix()
+        self.make(classifiers)
         self.check()
         with self.progress.step(f"publish in {_short(repository.folder)}") as step:
             published = repository.publish([self.dist], replace=replace, matrix=self.matrix)
             step.note = f"{len(published.added)} new, {published.unchanged} unchanged"
         return published
+
+    def make(self, classifiers: Sequence[str]) -> None:
+        """Make `dist` hold the finished files of the release, and nothing else: the base is always among them."""
+        self.progress.total = self.progress.total or self._count(classifiers) + 2
+        repaired = self.repair(self.build(classifiers))
+        self._drop_others([*repaired, *self.assemble(repaired)])
+
+    def build(self, classifiers: Sequence[str]) -> list[Path]:
+        """Build the wheels and the sdists, and return them."""
+        tool = self.interpreters[0]
+        built = [self.builder.pure_wheel(project, tool) for project in self.also]
+        built += self.builder.build(self._with_base(classifiers), list(self.interpreters))
+        return built + [self.builder.sdist(project, tool) for project in (self.root, *self.also)]
 
     def check_matrix(self) -> None:
         """Raise `MatrixError` where a generated file does not say what classifiers.toml says."""
@@ -71,7 +88,7 @@ class Releaser:
 
     def repair(self, built: Iterable[Path]) -> list[Path]:
         """Bring what was built into `dist`, fit to be published, and return it."""
-        repairer = Repairer(self.matrix, self.dist, self.work)
+        repairer = Repairer(self.matrix, self.dist, self.builder.work)
         done, reused = [], 0
         with self.progress.step("repair") as step:
             for path in built:
@@ -105,9 +122,12 @@ class Releaser:
                 raise CheckError(msg)
             step.note = f"{result.files} files, {result.rules_run} rules, no findings"
 
-    def steps(self) -> int:
-        """Return how many steps come beside those of the build."""
-        return _OWN_STEPS
+    def _count(self, classifiers: Sequence[str]) -> int:
+        return self.builder.count(self._with_base(classifiers), list(self.interpreters)) + 1 + 2 * len(self.also)
+
+    def _with_base(self, classifiers: Sequence[str]) -> list[str]:
+        """Return the classifiers with the base: a variant is a base wheel and more, so there is no release without it."""
+        return list(dict.fromkeys([*classifiers, self.matrix.project.base]))
 
     def _drop_others(self, wanted: Iterable[Path]) -> None:
         """Remove what another release has left in `dist`, so that it is not taken for a part of this one."""

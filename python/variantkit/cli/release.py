@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.build import Builder, choose_interpreters
+from variantkit.cli.build import BUILDERS, make_builder, platform_of
 from variantkit.cli.index import how
 from variantkit.files import remove_partial
-from variantkit.host import this_machine
 from variantkit.index import Repository
 from variantkit.lock_file import only_writer
 from variantkit.matrix import read_matrix
@@ -22,8 +22,10 @@ from variantkit.release import Releaser, snapshot_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from variantkit.matrix import Matrix
 
-__all__ = ["main"]
+
+__all__ = ["main", "rebuild"]
 
 # What is kept between releases in the folder that is locked for one: no other process writes there.
 _KEPT = ("base", "projects", "release", "stage", "stamps", "wheels")
@@ -52,8 +54,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         metavar="DIR",
         help="the index to publish in (ROOT/build/index; build/snapshots for snapshots)",
     )
+    parser.add_argument("--builder", choices=BUILDERS, default="local", help="where to compile (%(default)s)")
     parser.add_argument(
-        "--builder", choices=("local", "cibuildwheel"), default="local", help="where to compile (%(default)s)"
+        "--image", metavar="NAME", default="", help="the image of the containers, for --builder cibuildwheel"
     )
     parser.add_argument(
         "--snapshot",
@@ -69,6 +72,8 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         "--no-wait", action="store_true", help="fail where another release is at work in the same place"
     )
     options = parser.parse_args(arguments)
+    if options.image and options.builder == "local":
+        parser.error("--image is for --builder cibuildwheel")
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -97,17 +102,34 @@ def _release(
     options: argparse.Namespace, source: Path, work: Path, repository: Repository, also: Sequence[Path]
 ) -> None:
     matrix = read_matrix(source)
-    rows = [row.name for row in matrix.published("-".join(this_machine()))]
-    names = [matrix.row(name).name for name in options.classifiers.split(",")] if options.classifiers else rows
-    # A variant is a base wheel and more, so there is no release without one.
-    names = list(dict.fromkeys([*names, matrix.project.base]))
-    interpreters = choose_interpreters(source, options.python.split(",") if options.python else None)
-    progress = Progress(0)
-    builder = Builder(root=source, out=work / "release" / "built", progress=progress, work=work)
-    releaser = Releaser(root=source, work=work / "release", progress=progress)
-    progress.total = builder.count(names, interpreters) + 2 * len(also) + 1 + releaser.steps()
-    releaser.check_matrix()
-    built = [builder.pure_wheel(project, interpreters[0]) for project in also]
-    built += builder.build(names, interpreters)
-    built += [builder.sdist(project, interpreters[0]) for project in [source, *also]]
-    releaser.finish(built, repository, replace=options.replace)
+    wanted = options.classifiers.split(",") if options.classifiers else None
+    names = [matrix.row(name).name for name in wanted or _published(matrix, options.builder)]
+    builder, interpreters = make_builder(
+        options.builder,
+        options.python.split(",") if options.python else None,
+        image=options.image,
+        root=source,
+        out=work / "release" / "built",
+        progress=Progress(0),
+        work=work,
+    )
+    releaser = Releaser(builder=builder, interpreters=interpreters, dist=work / "release" / "dist", also=also)
+    releaser.release(names, repository, replace=options.replace)
+
+
+def rebuild(root: Path, out: Path, also: Sequence[Path] = ()) -> None:
+    """Make the release of the project in `root` again, from nothing, with its finished files in `out`."""
+    root = root.resolve()
+    with tempfile.TemporaryDirectory(prefix="variantkit-rebuild-") as folder:
+        work = Path(folder)
+        builder, interpreters = make_builder(
+            "local", None, root=root, out=work / "built", progress=Progress(0), work=work / "build"
+        )
+        releaser = Releaser(
+            builder=builder, interpreters=interpreters, dist=out, also=[root / project for project in also]
+        )
+        releaser.make(_published(builder.matrix, "local"))
+
+
+def _published(matrix: Matrix, builder: str) -> list[str]:
+    return [row.name for row in matrix.published(platform_of(builder))]
