@@ -19,6 +19,7 @@ __all__ = [
     "IndexingError",
     "InterpreterNotFoundError",
     "LibraryOpenError",
+    "LockError",
     "MatrixError",
     "NoUsableClassifierError",
     "PackageNotFoundError",
@@ -72,6 +73,10 @@ class UncheckedError(VariantkitError, RuntimeError):
 
 class IndexingError(VariantkitError, ValueError):
     """A simple repository could not be written from these files."""
+
+
+class LockError(VariantkitError, ValueError):
+    """Variants cannot be added to this lock file."""
 
 
 class InterpreterNotFoundError(VariantkitError, LookupError):
