@@ -31,9 +31,9 @@ Table = dict[str, dict[str, str]]
 
 def tools() -> list[str]:
     """Return the tools in the order in which they are offered."""
-    names = list(requirement_lines.TOOLS)
-    names.insert(names.index("uv") + 1, VARIANTS)
-    return names
+    # What cannot be had of pip for an older release is to be had of its requirements file, so the two stand together.
+    first = ["pip", "requirements", "uv", VARIANTS]
+    return [*first, *(tool for tool in requirement_lines.TOOLS if tool not in first)]
 
 
 def all_lines(page: Page, lines: Callable[..., str]) -> tuple[list[Table], list[int]]:

@@ -18,7 +18,11 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from browser.selector import Selector
+from variantkit import variants
+from variantkit.index import Repository
+from variantkit.matrix import read_matrix
 from variantkit.selector import render
+from variantkit.wheel import Entry, WheelName, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,6 +133,40 @@ def open_page(browser: webdriver.Chrome, serve: Callable[..., Served]) -> Callab
         return Selector(browser, address)
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with two releases that were published as all are, of wheels without anything to run in them."""
+    folder = tmp_path_factory.mktemp("published") / "index"
+    matrix = read_matrix(ROOT)
+    document = variants.describe(matrix)
+    project, base = matrix.project.distribution, "cp311-cp311-manylinux_2_17_x86_64"
+    for version in ("1.0", "1.1"):
+        names = [f"variantkit-{version}-py3-none-any", f"{project}-{version}-{base}"]
+        for row in matrix.published("linux-x86_64"):
+            if row.name != matrix.project.base:
+                names.append(f"{project}_{row.label}-{version}-py3-none-manylinux_2_17_x86_64")
+            if row.label in document["variants"]:
+                names.append(f"{project}-{version}-{base}-{row.label}")
+        made = [_wheel(folder.parent / version / f"{name}.whl", document) for name in names]
+        Repository(folder).publish(made, matrix=matrix)
+    return folder
+
+
+def _wheel(path: Path, document: dict[str, Any]) -> Path:
+    name = WheelName.parse(path.name)
+    info = f"{name.distribution}-{name.version}.dist-info"
+    entries = {
+        f"{info}/METADATA": f"Metadata-Version: 2.4\nName: {name.project}\nVersion: {name.version}\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nTag: {name.python}-{name.abi}-{name.platform}\n",
+        f"{name.distribution}/__init__.py": f"# {'a good deal of code. ' * 500}\n",
+    }
+    if name.label:
+        entries[f"{info}/variant.json"] = variants.dumps(variants.for_label(document, name.label))
+    path.parent.mkdir(exist_ok=True)
+    write_wheel(path, {key: Entry(data=text.encode()) for key, text in entries.items()}, info, (2026, 11, 24, 0, 0, 0))
+    return path
 
 
 @pytest.fixture(scope="session")

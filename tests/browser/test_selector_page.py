@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Open = Callable[..., Selector]
 
 VARIANTS = "uv-variants"
+ORDER = ["pip", "requirements", "uv", VARIANTS, "poetry", "pdm", "hatch", "pixi", "conda", "docker"]
 SCHEMES = ("light", "dark")
 
 
@@ -53,8 +54,8 @@ def test_every_choice_gives_its_lines(open_page: Open) -> None:
         page.choose("version", version)
         offered = page.options("tool")
         assert {tool for tool, able in offered.items() if able} == tools
-        assert list(offered) == [*requirement_lines.TOOLS[:2], *([VARIANTS] if VARIANTS in offered else []),
-                                 *requirement_lines.TOOLS[2:]]  # fmt: skip
+        assert list(offered) == [tool for tool in ORDER if tool in offered]
+        assert offered.keys() == set(ORDER) - ({VARIANTS} - tools), "uv does not choose among what is not there"
         machines = ["generic", "avx2"] if version == "0.1.0" else ["generic", "avx2", "avx512"]
         for tool in sorted(tools):
             page.choose("tool", tool)
@@ -87,13 +88,13 @@ def test_the_keyboard_alone_is_enough(open_page: Open) -> None:
             page.press(Keys.TAB)
         assert page.focused.get_attribute("name") == group
         assert page.focused.is_selected(), "a group is entered at what is chosen"
-    # Back to the machine, to the third of them, and on to the fourth tool.
+    # Back to the machine, to the third of them, and on to the fifth tool.
     for _ in range(2):  # the link below the machines, the machines
         ActionChains(page.browser).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     assert page.chosen("machine") == "avx512"
     page.press(Keys.TAB, Keys.TAB)
-    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.press(*[Keys.ARROW_RIGHT] * 4)
     assert page.chosen("tool") == "poetry"
     assert page.lines == expected(page.index, "0.2.0", "poetry", "avx512")
     page.press(Keys.TAB)
@@ -105,10 +106,10 @@ def test_the_keyboard_alone_is_enough(open_page: Open) -> None:
 
 def test_arrows_pass_over_what_cannot_be_had(open_page: Open) -> None:
     page = open_page(pages.realistic(), "#version=0.1.0")
-    assert page.chosen("tool") == "uv"
+    assert page.chosen("tool") == "requirements"
     page.run("document.querySelector('[name=tool]:checked').focus()")
     page.press(Keys.ARROW_LEFT)
-    assert page.chosen("tool") == "requirements", "round the end, not to pip"
+    assert page.chosen("tool") == "docker", "round the end, not to pip"
 
 
 def test_the_focus_can_be_seen_wherever_it_goes(open_page: Open) -> None:
@@ -182,7 +183,7 @@ def test_what_is_wanted_comes_back_where_it_is_to_be_had(open_page: Open) -> Non
     page.choose("machine", "avx512")
     page.choose("version", "0.1.0")
     assert page.chosen("machine") == "generic"
-    assert page.chosen("tool") == "uv"
+    assert page.chosen("tool") == "requirements"
     page.choose("version", "0.2.1.dev2026112401")
     assert (page.chosen("machine"), page.chosen("tool")) == ("avx512", "pip")
     page.choose("tool", "docker")
@@ -219,10 +220,10 @@ def test_choices_are_in_the_address_and_come_back(open_page: Open) -> None:
     page = open_page(pages.realistic())
     page.choose("version", "0.1.0")
     page.choose("machine", "avx2")
-    page.choose("tool", "requirements")
-    assert page.browser.current_url == f"{page.address}#version=0.1.0&machine=avx2&tool=requirements"
+    page.choose("tool", "conda")
+    assert page.browser.current_url == f"{page.address}#version=0.1.0&machine=avx2&tool=conda"
     page.browser.refresh()
-    assert page.lines == expected(page.index, "0.1.0", "requirements", "avx2")
+    assert page.lines == expected(page.index, "0.1.0", "conda", "avx2")
     page.run("location.hash = 'machine=avx512&tool=pdm'")
     WebDriverWait(page.browser, 10).until(lambda _: page.chosen("machine") == "avx512")
     assert page.lines == expected(page.index, "0.2.0", "pdm", "avx512")
@@ -252,7 +253,7 @@ def test_snapshots_and_withdrawn_releases_are_named_as_such(open_page: Open) -> 
     assert [each.get_attribute("id") for each in page.shown(".warning")] == ["snapshot"]
     page.choose("version", "0.3.0")
     assert "This release was withdrawn: wrong results on <old> CPUs." in page.one("#yanked").text
-    assert [tool for tool, able in page.options("tool").items() if able] == ["conda", "docker", "requirements"]
+    assert [tool for tool, able in page.options("tool").items() if able] == ["requirements", "conda", "docker"]
     assert "ndkernels==0.3.0" in page.lines
 
 
@@ -465,6 +466,36 @@ def test_a_page_in_a_folder(browser: WebDriver, tmp_path: Path) -> None:
     assert "an%20index/simple/" in page.lines
     browser.refresh()
     assert page.lines == expected(page.index, "0.2.0", "uv", "avx512")
+
+
+def test_the_page_of_a_repository(browser: WebDriver, serve: Callable[..., Served], published: Path) -> None:
+    served = serve(published)
+    browser.get(served.address)
+    page = Selector(browser, served.address)
+    assert page.options("version") == {"1.1": True, "1.0": True}
+    assert [row.text.split()[0] for row in page.shown("tbody tr")] == ["generic", "avx2", "avx512"]
+    assert {size.text for size in page.shown("td.size")} == {"1 kB"}
+    assert page.one("#pythons").text == "3.11"
+    for tool in ("pip", VARIANTS, "uv"):
+        page.choose("tool", tool)
+        assert page.lines == expected(page.index, "1.1", tool, "generic")
+    page.choose("machine", "avx512")
+    page.choose("version", "1.0")
+    assert page.chosen("tool") == "requirements", "~=1.0 would get 1.1"
+    assert page.lines == expected(page.index, "1.0", "requirements", "avx512")
+    for link in ("all of ndkernels", "variantkit"):
+        page.browser.find_element("link text", link).click()
+        assert "1.1" in page.one("body").text
+        browser.back()
+    browser.get(page.index)
+    assert "ndkernels-avx512" in page.one("body").text
+    assert [path for path in served.asked if path != "/favicon.ico"] == [
+        "/",
+        "/simple/ndkernels/",
+        "/simple/variantkit/",
+        "/simple/",
+    ]
+    browser.get_log("browser")  # the lists of files have no icon, and the browser says so
 
 
 @pytest.mark.parametrize("make", [pages.realistic, pages.several_platforms, pages.withdrawn, pages.many, pages.hostile])
