@@ -127,9 +127,10 @@ def _pip(wanted: _Wanted) -> list[str]:
         return ["# shell", f'python -m pip install "{wanted.newest}"']
     names = " ".join([wanted.distribution, *wanted.others])
     early = "" if wanted.final else "--pre "
+    # All of one release: an older one that is installed already would have the second command look for its parts elsewhere.
     return [
-        "# shell: the first line takes from that index what is published there, the second one the rest from yours",
-        f'python -m pip install {early}--no-deps --index-url "{wanted.index}" {names}',
+        "# shell: first from that index what is published there, then from yours what that needs; again to update",
+        f'python -m pip install --upgrade {early}--no-deps --index-url "{wanted.index}" {names} &&',
         f'python -m pip install "{wanted.name}"',
     ]
 
