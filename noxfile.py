@@ -66,7 +66,7 @@ def container(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """Click through the selector page in headless Chromium."""
-    debian(session, "chromium", "chromedriver")
+    debian(session, "chromium", "chromedriver", "npm")
     session.install(*group("acceptance"), *group("browser"))
     run(session, "pytest", "tests/browser", *session.posargs)
 

@@ -6,11 +6,13 @@ matrix, does not change what is said of an earlier release. Everything else on t
 
 from __future__ import annotations
 
+import email.parser
 import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -19,6 +21,7 @@ from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from email.message import Message
     from pathlib import Path
 
     from variantkit.matrix import Matrix
@@ -57,7 +60,7 @@ def render(
         return {"index.html": _plain(sorted(projects))}
     from variantkit import selector
 
-    page = _page(known["distribution"], known["releases"], projects)
+    page = _page(before.parent, known["distribution"], known["releases"], projects)
     return {"index.html": selector.render(page), _RELEASES: json.dumps(known, indent=1) + "\n"}
 
 
@@ -85,19 +88,30 @@ def _describe(matrix: Matrix) -> dict[str, Any]:
     return {"base": matrix.project.base, "classifiers": rows}
 
 
-def _page(distribution: str, releases: dict[str, Any], projects: dict[str, list[File]]) -> Page:
+def _page(folder: Path, distribution: str, releases: dict[str, Any], projects: dict[str, list[File]]) -> Page:
     from variantkit.selector import Page
 
     name = canonicalize_name(distribution)
     family = {name, *(f"{name}-{row['name']}" for facts in releases.values() for row in facts["classifiers"])}
     others = tuple(sorted(projects.keys() - family))
     newest_first = sorted(releases, key=Version, reverse=True)
+    metadata = _metadata(folder, projects[name], newest_first[0])
+    required = {canonicalize_name(Requirement(text).name) for text in metadata.get_all("Requires-Dist", [])}
     return Page(
         distribution=distribution,
+        summary=metadata.get("Summary", ""),
         releases=tuple(_release(name, version, releases[version], projects) for version in newest_first),
-        companions=others,
+        companions=tuple(other for other in others if other in required),
         others=others,
     )
+
+
+def _metadata(folder: Path, files: list[File], version: str) -> Message:
+    """Return the metadata of a release, which lie beside each of its wheels."""
+    wheels = (file for file in files if file.core_metadata and version_of(file.filename) == version)
+    place = next((file.place for file in wheels), None)
+    data = (folder / f"{place}.metadata").read_bytes() if place else b""
+    return email.parser.BytesParser().parsebytes(data)
 
 
 def _release(name: str, version: str, facts: dict[str, Any], projects: dict[str, list[File]]) -> Release:
