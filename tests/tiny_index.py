@@ -15,13 +15,15 @@ import json
 import re
 import threading
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 __all__ = ["SCHEMA", "serve", "sha256", "variant_document", "wheel", "write_pages"]
+
+_JSON = "application/vnd.pypi.simple.v1+json"
 
 SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 
@@ -110,15 +112,36 @@ def _html(links: Any) -> str:
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    as_json = False
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
+    def translate_path(self, path: str) -> str:
+        """Give the page in JSON to those who ask for it, where this server does such things."""
+        translated = super().translate_path(path)
+        page = Path(translated, "index.json")
+        return str(page) if path.endswith("/") and self._wants_json() and page.exists() else translated
+
+    def guess_type(self, path: Any) -> str:
+        return _JSON if self._wants_json() and str(path).endswith("/index.json") else super().guess_type(path)
+
+    def _wants_json(self) -> bool:
+        return self.as_json and _JSON in self.headers.get("Accept", "")
+
+
+class _JsonHandler(_Handler):
+    as_json = True
+
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve `folder` on a port of this machine, and give its address without a slash at the end."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder)))
+def serve(folder: Path, *, as_json: bool = False) -> Iterator[str]:
+    """Serve `folder` on a port of this machine, and give its address without a slash at the end.
+
+    `as_json` makes it a server that gives pages in JSON to those who ask for them.
+    """
+    handler = functools.partial(_JsonHandler if as_json else _Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

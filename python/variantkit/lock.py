@@ -191,8 +191,9 @@ def _metadata(release: str, wheel: WheelName, files: list[ListedFile], reader: S
     if file is None:
         msg = f"{reader.place} has variants of {release}, and no {wanted} that describes them. Publish it again."
         raise LockError(msg)
+    content = reader.content(file)
     try:
-        document = json.loads(reader.content(file))
+        document = json.loads(content)
     except ValueError as error:
         msg = f"{file.address} is not JSON: {error}. Publish {release} again."
         raise LockError(msg) from error
