@@ -17,6 +17,7 @@ import importlib.util
 import io
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -56,26 +57,30 @@ def choose_container_interpreters(root: Path, wanted: Iterable[str] | None = Non
     that cibuildwheel has and the project allows, without the free-threaded ones. Raises `InterpreterNotFoundError` for one
     that cibuildwheel does not build for, and `BuildError` when there is no cibuildwheel.
     """
+    api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
+    by_abi: dict[str, Interpreter] = {}
+    for identifier in _identifiers(root):
+        by_abi.setdefault(_abi(api, interpreter := _interpreter(identifier)), interpreter)
+    if wanted is None:
+        return [interpreter for interpreter in by_abi.values() if not interpreter.free_threaded]
+    if missing := [tag for tag in wanted if tag not in by_abi]:
+        msg = (
+            f"cibuildwheel {_version()} builds nothing for {', '.join(missing)} here (it does for: {', '.join(by_abi)}). "
+            f"Leave it out, or build it on a machine that has that Python, with --builder local"
+        )
+        raise InterpreterNotFoundError(msg)
+    return [by_abi[tag] for tag in wanted]
+
+
+def _identifiers(root: Path) -> list[str]:
+    """Return what cibuildwheel can build of the project, such as "cp311-manylinux_x86_64", oldest first."""
     environ = {**os.environ, "CIBW_BUILD": "cp*-manylinux_*", "CIBW_SKIP": ""}
     command = [*_cibuildwheel(), "--print-build-identifiers", "--platform", "linux", "--archs", container_machine()]
     run = subprocess.run([*command, str(root)], env=environ, capture_output=True, text=True, check=False)
     if run.returncode:
         msg = f"cibuildwheel does not say what it builds:\n{run.stderr.strip()}\nMend what it names there."
         raise BuildError(msg)
-    api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
-    by_abi: dict[str, Interpreter] = {}
-    for identifier in run.stdout.split():
-        by_abi.setdefault(_abi(api, interpreter := _interpreter(identifier)), interpreter)
-    if wanted is None:
-        return [interpreter for interpreter in by_abi.values() if not interpreter.free_threaded]
-    if missing := [tag for tag in wanted if tag not in by_abi]:
-        version = importlib.metadata.version("cibuildwheel")
-        msg = (
-            f"cibuildwheel {version} builds nothing for {', '.join(missing)} here (it does for: {', '.join(by_abi)}). "
-            f"Leave it out, or build it on a machine that has that Python, with --builder local"
-        )
-        raise InterpreterNotFoundError(msg)
-    return [by_abi[tag] for tag in wanted]
+    return run.stdout.split()
 
 
 def _interpreter(identifier: str) -> Interpreter:
@@ -96,7 +101,15 @@ def _cibuildwheel() -> list[str]:
             f'python -m pip install "variantkit[release]"'
         )
         raise BuildError(msg)
+    if importlib.util.find_spec("uv") is None and shutil.which("uv") is None:
+        # Without it, cibuildwheel downloads what it audits stable-ABI wheels with from places that are no package index.
+        msg = "uv is not installed, with which cibuildwheel audits wheels on this machine: python -m pip install uv"
+        raise BuildError(msg)
     return [sys.executable, "-m", "cibuildwheel"]
+
+
+def _version() -> str:
+    return importlib.metadata.version("cibuildwheel")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -223,7 +236,7 @@ def _said(settings: dict[str, str]) -> list[tuple[str, str]]:
     for name in ("CIBW_CONTAINER_ENGINE", "CIBW_ENVIRONMENT_PASS"):  # who builds; and caches, beside what is in `told`
         told.pop(name, None)
     # The version says which image is meant by a name such as manylinux_2_28.
-    return [("cibuildwheel", importlib.metadata.version("cibuildwheel")), *sorted(told.items())]
+    return [("cibuildwheel", _version()), *sorted(told.items())]
 
 
 def _with_prebuilt(sdist: bytes, stage: Path | None, folder: Path) -> Path:

@@ -14,14 +14,15 @@ Settings: https://cibuildwheel.pypa.io/en/stable/options/
 
 from __future__ import annotations
 
+import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.repair import auditwheel_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from variantkit.matrix import Row
 
@@ -39,7 +40,7 @@ _INSIDE = "/variantkit"
 _OF_THIS_MACHINE = {"CCACHE_DIR", "CCACHE_CONFIGPATH", "CCACHE_LOGFILE", "CCACHE_TEMPDIR", "CCACHE_BASEDIR"}
 
 # Where uv finds packages.
-_PACKAGES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_PACKAGES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 
 
 def container_settings(
@@ -57,29 +58,28 @@ def container_settings(
 ) -> dict[str, str]:
     """Return the environment variables for one run of cibuildwheel, which makes one wheel.
 
-    `row` is the classifier whose library is in the wheel, which is repaired where it is to be published; `backend` are the settings for the build
-    backend, `requires` is what has to be installed to build. `image` may be empty; `engine` is what CIBW_CONTAINER_ENGINE says. The containers get
-    `labels`. `caches` are folders of this machine for "ccache" and "uv". `environ` is the caller's environment.
+    `row` is the classifier whose library is in the wheel, which is repaired unless `repair` says otherwise; `backend` are
+    the settings for the build backend, `requires` is what has to be installed to build. `image` may be empty; `engine` is
+    what CIBW_CONTAINER_ENGINE says. The containers get `labels`. `caches` are folders of this machine for "ccache" and
+    "uv". `environ` is the caller's environment.
     """
     image_variable = f"CIBW_MANYLINUX_{machine.upper()}_IMAGE"
-    find_links = [
-        Path(place) for place in environ.get("UV_FIND_LINKS", "").split(",") if place and Path(place).is_dir()
-    ]
+    links, places = _find_links(environ)
     mounts = {str(path): f"{_INSIDE}/{name}" for name, path in caches.items()}
-    mounts |= {f"{path.absolute()}": f"{_INSIDE}/find-links/{number}:ro" for number, path in enumerate(find_links)}
     settings = {
         "CIBW_BUILD_FRONTEND": "build[uv]; args: --no-isolation",
-        # Into the container's own Python, which nothing else uses: paths stay the same from build to build, and what they
-        # are the same for (headers of nanobind) is found in the compiler cache. `--no-isolation` as on the machine.
+        # As on the machine, and into the container's own Python, which nothing else uses. An isolated environment has
+        # another path each time, and with it each header found there, so that the compiler cache would find nothing.
         "CIBW_BEFORE_BUILD": f'uv pip install --python "$(command -v python)" {shlex.join(requires)}',
         "CIBW_CONFIG_SETTINGS": shlex.join(
             f"{name}={value}" for name, value in {**backend, "build-dir": "{project}/build/cmake"}.items()
         ),
         "CIBW_REPAIR_WHEEL_COMMAND": _repair(row) if repair else "",
+        # What cibuildwheel pins is for its own tools; what builds is named by the project, as for a build on the machine.
         "CIBW_DEPENDENCY_VERSIONS": environ.get("CIBW_DEPENDENCY_VERSIONS", "latest"),
         image_variable: image or environ.get(image_variable) or IMAGE,
-        "CIBW_CONTAINER_ENGINE": _engine(engine, labels, mounts),
-        "CIBW_ENVIRONMENT": _environment(environ, find_links),
+        "CIBW_CONTAINER_ENGINE": _engine(engine, labels, mounts | links),
+        "CIBW_ENVIRONMENT": _environment(environ, places),
         "CIBW_ENVIRONMENT_PASS": " ".join(_passed(environ)),
     }
     if "classifier" in backend:
@@ -102,7 +102,19 @@ def _engine(setting: str, labels: Mapping[str, str], mounts: Mapping[str, str]) 
     return f"{setting.strip()}{host}; create_args: {shlex.join(arguments)}"
 
 
-def _environment(environ: Mapping[str, str], find_links: Sequence[Path]) -> str:
+def _find_links(environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Return where the folders that uv is to find packages in are mounted, and what UV_FIND_LINKS says inside."""
+    mounts, places = {}, []
+    for number, place in enumerate(filter(None, environ.get("UV_FIND_LINKS", "").split(","))):
+        if "://" in place:
+            places.append(place)
+        else:
+            places.append(f"{_INSIDE}/find-links/{number}")
+            mounts[os.path.abspath(place)] = f"{places[-1]}:ro"  # noqa: PTH100 -- without touching the disk
+    return mounts, ",".join(places)
+
+
+def _environment(environ: Mapping[str, str], places: str) -> str:
     """Return the environment of the build, in the shell's syntax, the caller's last."""
     values = {
         "CMAKE_CXX_COMPILER_LAUNCHER": "\"$(sh -c 'command -v ccache || :')\"",
@@ -113,8 +125,8 @@ def _environment(environ: Mapping[str, str], find_links: Sequence[Path]) -> str:
     if "CCACHE_COMPILERCHECK" not in environ:
         # By its time stamp, the compiler of each image, and of each machine, would be another one.
         values["CCACHE_COMPILERCHECK"] = "content"
-    if find_links:
-        values["UV_FIND_LINKS"] = ",".join(f"{_INSIDE}/find-links/{number}" for number in range(len(find_links)))
+    if places:
+        values["UV_FIND_LINKS"] = shlex.quote(places)
     ours = " ".join(f"{name}={value}" for name, value in values.items())
     return f"{ours} {environ.get('CIBW_ENVIRONMENT', '')}".strip()
 
