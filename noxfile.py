@@ -43,14 +43,14 @@ def test(session: nox.Session) -> None:
 def acceptance(session: nox.Session) -> None:
     """Build a whole release, and install from it with real pip and uv in every way that users have."""
     session.install(*group("acceptance"))
-    run(session, "pytest", "tests/acceptance", *session.posargs)
+    pytest_with_this_tree(session, "tests/acceptance")
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Kill, starve and race the release pipeline; a reader of its index must never notice."""
     session.install(*group("acceptance"))
-    run(session, "pytest", "tests/faults", *session.posargs)
+    pytest_with_this_tree(session, "tests/faults")
 
 
 @nox.session
@@ -60,7 +60,7 @@ def container(session: nox.Session) -> None:
         session.error("Containers are made by root here: run this session as root, or deselect it.")
     debian(session, "podman", "runc", "debootstrap", "ccache")
     session.install(*group("acceptance"))
-    run(session, "pytest", "tests/container", *session.posargs)
+    pytest_with_this_tree(session, "tests/container")
 
 
 @nox.session
@@ -68,14 +68,14 @@ def browser(session: nox.Session) -> None:
     """Click through the selector page in headless Chromium."""
     debian(session, "chromium", "chromedriver", "npm")
     session.install(*group("acceptance"), *group("browser"))
-    run(session, "pytest", "tests/browser", *session.posargs)
+    pytest_with_this_tree(session, "tests/browser")
 
 
 @nox.session
 def pipelines(session: nox.Session) -> None:
     """Check the generated CI pipelines with actionlint, zizmor and the published schemas."""
     session.install(*group("acceptance"), *group("pipelines"))
-    run(session, "pytest", "tests/pipelines", *session.posargs)
+    pytest_with_this_tree(session, "tests/pipelines")
 
 
 @nox.session
@@ -126,6 +126,12 @@ def bench(session: nox.Session) -> None:
 def run(session: nox.Session, *command: str) -> None:
     """Run a command that cleans up after Ctrl-C itself; nox would give it half a second for that."""
     session.run(*command, interrupt_timeout=20, terminate_timeout=20)
+
+
+def pytest_with_this_tree(session: nox.Session, folder: str) -> None:
+    """Run the tests in a folder with the variantkit of this tree; what is tested runs in environments of its own."""
+    session.install("--no-deps", "-e", "./python")
+    run(session, "pytest", folder, *session.posargs)
 
 
 def debian(session: nox.Session, *commands: str) -> None:
