@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,16 @@ LABEL = re.compile(r"[0-9a-z_.]+")
 """What a label may be; match the whole of it."""
 
 _FIRST_TIME = (1980, 1, 1, 0, 0, 0)
+
+# `packaging` lets more pass, blanks and # among it, which would have to be escaped wherever a name is written.
+_DISTRIBUTION = r"[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?"
+_TAGS = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
+_NAME = re.compile(rf"{_DISTRIBUTION}-[A-Za-z0-9.!+_]+(?:-[0-9][A-Za-z0-9_.]*)?-(?![0-9]){_TAGS}-{_TAGS}-{_TAGS}")
+
+_OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
+
+# What zipfile raises where bytes are not what they should be, beside its own error; RuntimeError is for encrypted files.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,10 +75,11 @@ class WheelName:
             if not LABEL.fullmatch(label):
                 msg = f"{filename} has the label {label!r}, which may have a-z, 0-9, _ and . only. Assemble it again."
                 raise WheelError(msg)
+        plain = "-".join(parts)
         try:
-            if not filename.endswith(".whl"):
+            if not filename.endswith(".whl") or not _NAME.fullmatch(plain):
                 raise InvalidWheelFilename(filename)
-            parse_wheel_filename("-".join(parts) + ".whl")
+            parse_wheel_filename(f"{plain}.whl")
         except InvalidWheelFilename as error:
             msg = f"{filename} is not the name of a wheel. Build it again, or leave it out."
             raise WheelError(msg) from error
@@ -140,13 +152,11 @@ class Wheel:
             return self.entries[name].data
         with self._open() as archive:
             try:
-                return archive.read(name)
+                info = archive.getinfo(name)
             except KeyError as error:
                 msg = f"{self.path} has no {name}. Build it again."
                 raise WheelError(msg) from error
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-                msg = f"{self.path} is damaged at {name}: {error}. Build it again."
-                raise WheelError(msg) from error
+            return self._content(archive, info)
 
     @functools.cached_property
     def metadata_bytes(self) -> bytes:
@@ -157,7 +167,7 @@ class Wheel:
     def metadata(self) -> Message:
         """METADATA, parsed."""
         try:
-            return email.parser.BytesParser(policy=email.policy.compat32).parsebytes(self.metadata_bytes)
+            return email.parser.Parser(policy=email.policy.compat32).parsestr(self.metadata_bytes.decode())
         except UnicodeDecodeError as error:
             msg = f"{self.path} has METADATA that is not text: {error}. Build it again."
             raise WheelError(msg) from error
@@ -168,12 +178,8 @@ class Wheel:
         entries = {}
         with self._open() as archive:
             for info in archive.infolist():
-                if not info.is_dir() and info.filename != f"{self.dist_info}/RECORD":
-                    try:
-                        data = archive.read(info)
-                    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-                        msg = f"{self.path} is damaged at {info.filename}: {error}. Build it again."
-                        raise WheelError(msg) from error
+                if not info.filename.endswith("/") and info.filename != f"{self.dist_info}/RECORD":
+                    data = self._content(archive, info)
                     entries[info.filename] = Entry(data=data, executable=bool(info.external_attr >> 16 & 0o111))
         return entries
 
@@ -203,7 +209,7 @@ class Wheel:
             return None
         try:
             document: dict[str, Any] = json.loads(self.read(name))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{self.path} has a variant.json that is not JSON: {error}. Assemble it again."
             raise WheelError(msg) from error
         return document
@@ -215,12 +221,14 @@ class Wheel:
         """
         record = f"{self.dist_info}/RECORD"
         try:
-            rows = {row[0]: row[1] for row in csv.reader(self.read(record).decode().splitlines()) if len(row) == 3}
+            table = csv.reader(io.StringIO(self.read(record).decode(), newline=""))
+            rows = {row[0]: row[1] for row in table if len(row) == 3}
         except (UnicodeDecodeError, csv.Error) as error:
             msg = f"{self.path} has a RECORD that cannot be read: {error}. Build it again."
             raise WheelError(msg) from error
         signatures = {f"{record}.jws", f"{record}.p7s"}
         defects = [f"{name} is in RECORD and not in the wheel" for name in sorted(set(rows) - set(self.files))]
+        defects += [f"{name} leads out of the wheel" for name in self.files if _OUTSIDE.search(name)]
         counts = collections.Counter(self.files)
         defects += [f"{name} is there twice" for name in sorted(counts) if counts[name] > 1]
         for name, entry in self.entries.items():
@@ -235,8 +243,18 @@ class Wheel:
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             msg = f"{self.path} cannot be read as a wheel: {error}. Build it again, or leave it out."
+            raise WheelError(msg) from error
+
+    def _content(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            msg = f"{self.path} has {info.filename} compressed in a way that not every installer reads. Build it again."
+            raise WheelError(msg)
+        try:
+            return archive.read(info)
+        except _DAMAGE as error:
+            msg = f"{self.path} is damaged at {info.filename}: {error}. Build it again."
             raise WheelError(msg) from error
 
 
