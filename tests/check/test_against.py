@@ -99,6 +99,12 @@ def test_a_folder_that_is_not_there(release: Release, tmp_path: Path) -> None:
         release.check(against=tmp_path / "gone")
 
 
+def test_an_index_is_not_compared(release: Release, other: Path, tmp_path: Path) -> None:
+    (tmp_path / "index" / "simple").mkdir(parents=True)
+    with pytest.raises(WheelError, match=r"is an index, and .* is compared with a folder"):
+        release.check(tmp_path / "index", against=other)
+
+
 def test_rebuild_compares_with_what_the_callable_builds(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
     built = []
 

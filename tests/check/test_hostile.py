@@ -173,6 +173,18 @@ def test_encrypted_entries(release: Release) -> None:
     assert "it cannot be read as a wheel" in messages(release.check(), "VK201")
 
 
+def test_a_name_without_a_letter(release: Release) -> None:
+    with zipfile.ZipFile(release.classifier, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("x", TIME), b"")
+    data = release.classifier.read_bytes()
+    header = data.rindex(b"PK\x01\x02", 0, data.rindex(b"PK\x05\x06"))
+    changed = bytearray(data)
+    changed[header + 28 : header + 30] = b"\0\0"  # the length of its name, which is now what comes after the name
+    changed[header + 30 : header + 32] = b"\1\0"
+    release.classifier.write_bytes(changed)
+    assert release.check().status == 1
+
+
 def test_a_bomb_is_counted_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "bomb-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

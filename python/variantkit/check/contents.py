@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Contents", "Member", "Sdist", "file_hash", "read_sdist", "read_wheel"]
 
 _DAMAGE = (
-    OSError, EOFError, RuntimeError, ValueError, OverflowError, struct.error, zipfile.BadZipFile, tarfile.TarError,
+    OSError, EOFError, LookupError, RuntimeError, ValueError, OverflowError, struct.error, zipfile.BadZipFile, tarfile.TarError,
     zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """All that archives which somebody has damaged, or made to do damage, raise while they are read."""
@@ -129,7 +129,8 @@ def read_wheel(path: Path, name: WheelName) -> Contents:
 
 
 def _read(path: Path, name: WheelName, archive: zipfile.ZipFile) -> Contents:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
+    # ZipInfo.is_dir() fails at a name without a letter.
+    infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
     folders = {info.filename.partition("/")[0] for info in infos if "/" in info.filename}
     found = sorted(folder for folder in folders if folder.endswith(".dist-info"))
     if len(found) != 1:
@@ -248,7 +249,7 @@ def read_sdist(path: Path) -> Sdist:
         metadata = parse_metadata(text)
     except WheelError:
         raise
-    except (KeyError, InvalidSdistFilename, *_DAMAGE) as error:
+    except (InvalidSdistFilename, *_DAMAGE) as error:
         msg = f"cannot be read as an sdist: {error}. Build it again, or leave it out."
         raise WheelError(msg) from error
     return Sdist(path=path, project=canonicalize_name(project), version=str(version), metadata=metadata, files=files)

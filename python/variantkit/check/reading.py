@@ -48,6 +48,9 @@ def read(
     if against is not None and not against.is_dir():
         msg = f"{against} is not a directory. Name one with another build of these files."
         raise WheelError(msg)
+    if against is not None and indexes and not local:
+        msg = f"{indexes[0]} is an index, and {against} is compared with a folder. Name the folder of the release too."
+        raise WheelError(msg)
     if not local and not indexes:
         msg = f"There are no wheels in {', '.join(map(str, paths)) or 'nothing'}. Build them first."
         raise WheelError(msg)
