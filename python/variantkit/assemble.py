@@ -18,6 +18,7 @@ from variantkit.errors import VariantError, WheelError
 from variantkit.files import write_atomically
 from variantkit.origin import check_origin
 from variantkit.repair import row_of
+from variantkit.variant_migration import migrate
 from variantkit.variants import NULL
 from variantkit.wheel import Entry, Wheel, WheelName, write_wheel
 
@@ -182,7 +183,7 @@ def migrate_file(path: Path) -> bool:
         except (OSError, ValueError) as error:
             msg = f"{path} cannot be read: {error}. Name a -variants.json, or a wheel that has a label."
             raise VariantError(msg) from error
-        return write_atomically(path, variants.dumps(variants.migrate(document)))
+        return write_atomically(path, variants.dumps(migrate(document)))
     wheel = Wheel(path)
     if wheel.variant_json is None:
         msg = f"{path} has no variant.json. Name a wheel that has a label."
@@ -190,7 +191,7 @@ def migrate_file(path: Path) -> bool:
     if defects := wheel.defects():
         msg = f"{path} is damaged: {defects[0]}. Assemble it again."
         raise WheelError(msg)
-    document = variants.migrate(wheel.variant_json)
+    document = migrate(wheel.variant_json)
     if document == wheel.variant_json:
         return False
     entries = {**wheel.entries, f"{wheel.dist_info}/variant.json": Entry(data=variants.dumps(document).encode())}

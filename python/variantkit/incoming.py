@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
-from variantkit import variants
 from variantkit.attestations import provenance
 from variantkit.errors import IndexingError, WheelError
 from variantkit.origin import check_origin
 from variantkit.pages import VARIANTS_SUFFIX, File
 from variantkit.repair import row_of
+from variantkit.variant_problems import problems
 from variantkit.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def inspect(path: Path, time: str, matrix: Matrix | None = None) -> Incoming:
         if bool(variant) != bool(wheel.name.label):
             msg = f"{path} has a label without a variant.json, or the other way round. Assemble it again."
             raise IndexingError(msg)
-        if found := variants.problems(variant, wheel.name.label) if variant else []:
+        if found := problems(variant, wheel.name.label) if variant else []:
             msg = f"{path} has a variant.json that installers would not take: {found[0]}. Assemble it again."
             raise IndexingError(msg)
     else:

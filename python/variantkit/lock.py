@@ -28,6 +28,7 @@ from variantkit import variants
 from variantkit.errors import LockError, WheelError
 from variantkit.files import write_atomically
 from variantkit.simple_reader import SimpleReader
+from variantkit.variant_problems import problems
 from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _metadata(release: str, wheel: WheelName, files: list[ListedFile], reader: S
     except ValueError as error:
         msg = f"{file.address} is not JSON: {error}. Publish {release} again."
         raise LockError(msg) from error
-    if wrong := variants.problems(document):
+    if wrong := problems(document):
         msg = f"{file.address} does not describe variants as it should: {'; '.join(wrong)}. Publish {release} again."
         raise LockError(msg)
     return dict(document)

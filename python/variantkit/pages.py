@@ -125,7 +125,7 @@ def read_project(text: str) -> list[File]:
         raise IndexingError(msg) from error
 
 
-def _reason(yanked: bool | str) -> str | None:  # noqa: FBT001 -- as PEP 592 has it in JSON
+def _reason(yanked: bool | str) -> str | None:
     return (yanked if isinstance(yanked, str) else "") if yanked else None
 
 

@@ -1,4 +1,4 @@
-"""The metadata of wheel variants (PEP 825, PEP 850): made from the matrix, combined, checked and brought up to date.
+"""The metadata of wheel variants (PEP 825, PEP 850): made from the matrix, combined, and ranked as installers rank it.
 
 Both are drafts. What may change with them stands in the tables below, so that the final format is a change of a line.
 https://peps.python.org/pep-0825/, https://peps.python.org/pep-0850/
@@ -14,18 +14,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from variantkit.errors import MatrixError, VariantError
-from variantkit.wheel import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from variantkit.matrix import Matrix, Row
 
 __all__ = [
     "CURRENT",
     "FORMATS",
+    "NAMESPACE",
     "NULL",
     "PROVIDERS",
+    "VALUE",
+    "Document",
     "Format",
     "combine",
     "describe",
@@ -33,9 +35,9 @@ __all__ = [
     "for_label",
     "index_filename",
     "labels",
-    "migrate",
     "preference",
-    "problems",
+    "static_provider",
+    "values_of",
 ]
 
 Document = dict[str, Any]
@@ -75,11 +77,13 @@ PROVIDERS: dict[str, Document] = {
 NULL = "null"
 """The label of a variant without properties, which fits every machine."""
 
+NAMESPACE = re.compile(r"[a-z0-9_]+")
+"""What a namespace and a feature may be; match the whole of it."""
+
+VALUE = re.compile(r"[a-z0-9_.]+")
+"""What a value of a feature may be."""
+
 _PRIORITY = "priority"
-_NAMESPACE = re.compile(r"[a-z0-9_]+")
-_VALUE = re.compile(r"[a-z0-9_.]+")
-_TOP = {"$schema", "default-priorities", "providers", "variants"}
-_PROVIDER = {"requires", "plugin-api", "static-properties", "feature-order", "builtin", "optional"}
 
 
 def labels(matrix: Matrix) -> dict[str, Row]:
@@ -92,21 +96,21 @@ def describe(matrix: Matrix, version: str = CURRENT) -> Document:
     """Return the metadata of all variants of a release, as it stands on an index.
 
     The namespaces come in an order in which installers rank the variants as the matrix does; where there is none, a
-    namespace of our own says the rank. Raises `MatrixError` where properties contradict the row.
+    namespace of our own says the rank, as also where two rows have the same properties. Raises `MatrixError` where
+    properties contradict the row, or are none.
     """
     wanted = labels(matrix)
-    properties = {label: _sorted(row.variant) for label, row in wanted.items()}
-    for row in wanted.values():
-        level = row.variant.get("x86_64", {}).get("level")
-        if level and level != (row.level.removeprefix("x86-64-"),):
-            msg = (
-                f'row "{row.name}", key "variant": it says x86_64 level {", ".join(level)}, and the compiler is asked for '
-                f"{row.level}, so that installers would choose it for the wrong machines. Make them equal."
-            )
-            raise MatrixError(msg)
+    properties = {label: values_of(row.variant) for label, row in wanted.items()}
     used = {namespace for each in properties.values() for namespace in each}
+    for row in wanted.values():
+        if mistake := _mistake(row):
+            msg = f'row "{row.name}", key "variant": {mistake}'
+            raise MatrixError(msg)
     order = _namespace_order(properties, sorted(used, key=lambda name: (name not in PROVIDERS, name != "nvidia", name)))
-    if order is None:
+    if order is None or len({dumps(each) for each in properties.values()}) < len(properties):
+        if _PRIORITY in used:
+            msg = f"The namespace {_PRIORITY} is needed to rank the variants as the rows are ranked. Call yours otherwise."
+            raise MatrixError(msg)
         properties = {
             label: {**each, _PRIORITY: {"rank": [str(place)]}}
             for place, (label, each) in enumerate(properties.items(), 1)
@@ -114,9 +118,30 @@ def describe(matrix: Matrix, version: str = CURRENT) -> Document:
         order = [_PRIORITY, *sorted(used)]
     document: Document = {"$schema": FORMATS[version].schema, "default-priorities": {"namespace": order}}
     if FORMATS[version].providers:
-        document["providers"] = {name: _provider(name, properties.values()) for name in order}
+        known = _best_first(properties.values())
+        document["providers"] = {name: PROVIDERS.get(name) or static_provider(known[name]) for name in order}
     document["variants"] = {**dict(sorted(properties.items())), NULL: {}}
     return document
+
+
+def _mistake(row: Row) -> str:
+    """Return what is wrong with the properties of a row, with what to do, "" where nothing is."""
+    if row.label == NULL:
+        return f"the label {NULL} is for a variant without properties. Call the row otherwise."
+    words = [word for namespace, features in row.variant.items() for word in (namespace, *features)]
+    values = [values for features in row.variant.values() for values in features.values()]
+    if not (all(map(NAMESPACE.fullmatch, words)) and all(VALUE.fullmatch(each) for every in values for each in every)):
+        return "it may have the letters a-z, 0-9 and _, and in values also a dot. Spell it so."
+    if not all(row.variant.values()) or not all(values):
+        return "a namespace without features, or a feature without values, says nothing. Give it some, or remove it."
+    level = row.variant.get("x86_64", {}).get("level")
+    compiled = row.level.removeprefix("x86-64-") if row.level != "x86-64" else "v1"
+    if level and level != (compiled,):
+        return (
+            f"it says x86_64 level {', '.join(level)}, and the compiler is asked for {row.level}, so that installers "
+            f"would choose it for the wrong machines. Make them equal."
+        )
+    return ""
 
 
 def for_label(document: Document, label: str) -> Document:
@@ -135,19 +160,28 @@ def index_filename(distribution: str, version: str) -> str:
 
 
 def combine(documents: Iterable[Document]) -> Document:
-    """Return the metadata of several wheels of one release as one; raise `VariantError` where they contradict."""
+    """Return the metadata of several wheels of one release as one; raise `VariantError` where they contradict.
+
+    The order of the documents makes no difference.
+    """
     merged: Document | None = None
     for document in documents:
         if merged is None:
-            merged = {**document, "variants": dict(document["variants"])}
-            continue
+            merged = {**document, "variants": {}}
+        if document["$schema"] != merged["$schema"]:
+            msg = (
+                f"Two wheels of one release have metadata of different formats, {merged['$schema']} and "
+                f"{document['$schema']}. Assemble all of them again, or bring them up to date with --migrate."
+            )
+            raise VariantError(msg)
         namespaces = _longer(merged["default-priorities"]["namespace"], document["default-priorities"]["namespace"])
         providers = {**merged.get("providers", {}), **document.get("providers", {})}
         for name in merged.get("providers", {}).keys() & document.get("providers", {}).keys():
             if merged["providers"][name] != document["providers"][name]:
                 msg = f"Two wheels of one release describe the provider of {name} differently. Assemble all of them again."
                 raise VariantError(msg)
-        for label, properties in document["variants"].items():
+        own = {label: values_of(properties) for label, properties in document["variants"].items()}
+        for label, properties in own.items():
             if merged["variants"].setdefault(label, properties) != properties:
                 msg = f"The label {label} stands for different properties in one release. Assemble all wheels again."
                 raise VariantError(msg)
@@ -190,132 +224,14 @@ def preference(document: Document) -> list[str]:
     return sorted(document["variants"], key=functools.cmp_to_key(compare))
 
 
-def problems(document: object, label: str | None = None) -> list[str]:
-    """Return what an installer would stumble over; `label` is that of the wheel the document is from.
-
-    uv takes a whole release for unavailable where it finds a key that it does not know.
-    """
-    if not isinstance(document, dict):
-        return ["it is not a JSON object"]
-    found = [f"it has the unknown key {key!r}" for key in sorted(document.keys() - _TOP)]
-    found += [f"it has no {key!r}" for key in sorted({"$schema", "default-priorities", "variants"} - document.keys())]
-    known = {each.schema: each for each in FORMATS.values()}
-    if document.get("$schema") not in known:
-        found.append(
-            f"its format {document.get('$schema')} is not known; `variantkit assemble --migrate` brings it up to date"
-        )
-    elif known[document["$schema"]].providers != ("providers" in document):
-        found.append("its format and the presence of 'providers' contradict")
-    if found:
-        return found
-    try:
-        return list(_problems(document, label))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return [f"it is not shaped as its format says: {error}"]
-
-
-def _problems(document: Document, label: str | None) -> Iterator[str]:
-    priorities, variants = document["default-priorities"], document["variants"]
-    namespaces = priorities["namespace"]
-    if priorities.keys() != {"namespace"}:
-        yield f"default-priorities has {', '.join(sorted(priorities))}, where only namespace may be"
-    if len(set(namespaces)) != len(namespaces) or not namespaces:
-        yield "default-priorities.namespace is empty, or names one twice"
-    if "providers" in document and set(document["providers"]) != set(namespaces):
-        yield "providers and default-priorities.namespace do not have the same namespaces"
-    for name, provider in document.get("providers", {}).items():
-        yield from _provider_problems(name, provider, variants)
-    if label is not None and list(variants) != [label]:
-        yield f"it describes {', '.join(variants) or 'nothing'}, and the wheel's label is {label}"
-    seen: dict[str, str] = {}
-    for name, properties in variants.items():
-        if not LABEL.fullmatch(name):
-            yield f"the label {name!r} may have a-z, 0-9, _ and . only"
-        if (name == NULL) != (properties == {}):
-            yield f"{name} has {'properties' if properties else 'none'}: that label, and no other, is for a variant without"
-        key = json.dumps(properties, sort_keys=True)
-        if seen.setdefault(key, name) != name:
-            yield f"the labels {seen[key]} and {name} stand for the same properties"
-        for namespace, features in properties.items():
-            if namespace not in namespaces:
-                yield f"{name} uses the namespace {namespace}, which default-priorities does not name"
-            for feature, values in features.items():
-                place = f"{name}: {namespace} :: {feature}"
-                if not values or sorted(set(values)) != values:
-                    yield f"{place} has the values {values}, which must be sorted, different and at least one"
-                if not (_NAMESPACE.fullmatch(namespace) and _NAMESPACE.fullmatch(feature)):
-                    yield f"{place} has a letter other than a-z, 0-9 and _"
-                if not all(_VALUE.fullmatch(value) for value in values):
-                    yield f"{place} has a value with a letter other than a-z, 0-9, _ and ."
-
-
-def _provider_problems(name: str, provider: Document, variants: Document) -> Iterator[str]:
-    kinds = provider.keys() & {"requires", "static-properties", "builtin"}
-    if len(kinds) != 1:
-        yield f"the provider of {name} has {len(kinds)} of requires, static-properties and builtin, and one is needed"
-    if unknown := provider.keys() - _PROVIDER:
-        yield f"the provider of {name} has the unknown key {min(unknown)!r}"
-    if name in PROVIDERS and provider != PROVIDERS[name]:
-        yield f"the provider of {name} is not the one that uv has built in, so that uv passes over it: {PROVIDERS[name]}"
-    static = provider.get("static-properties")
-    if static is not None:
-        if len(static) > 1 and sorted(provider.get("feature-order", [])) != sorted(static):
-            yield f"the provider of {name} has several features and needs a feature-order that has each of them"
-        for label, properties in variants.items():
-            for feature, values in properties.get(name, {}).items():
-                if lost := set(values) - set(static.get(feature, [])):
-                    yield f"{label} asks for {name} :: {feature} :: {min(lost)}, which its static properties do not have"
-
-
-def migrate(document: object) -> Document:
-    """Return the document in the format that is written today; raise `VariantError` for a key that nobody knew.
-
-    What older drafts had is dropped, as the drafts did themselves: priorities of features and properties, `enable-if`
-    and `install-time`; `static-properties` moved from the top into the providers.
-    """
-    if not isinstance(document, dict) or not isinstance(document.get("variants"), dict):
-        msg = "This is not metadata of wheel variants. Name a variant.json, a -variants.json, or a wheel that has one."
-        raise VariantError(msg)
-    dropped = {"static-properties"}
-    if unknown := document.keys() - _TOP - dropped:
-        msg = f"The key {min(unknown)!r} was never part of the format. Remove it, or assemble the wheel again."
-        raise VariantError(msg)
-    variants = {label: _sorted(properties) for label, properties in document["variants"].items()}
-    used = [name for properties in variants.values() for name in properties]
-    namespaces = list(dict.fromkeys([*document.get("default-priorities", {}).get("namespace", []), *used]))
-    providers: Document = {}
-    for name in namespaces:
-        before = document.get("providers", {}).get(name, {})
-        static = before.get("static-properties") or document.get("static-properties", {}).get(name)
-        if name in PROVIDERS:
-            providers[name] = PROVIDERS[name]
-        elif static:
-            providers[name] = _static({feature: list(values) for feature, values in static.items()})
-        elif before.get("requires"):
-            providers[name] = {key: before[key] for key in ("requires", "plugin-api", "optional") if key in before}
-        elif before.get("builtin"):
-            providers[name] = before
-        else:
-            providers[name] = _provider(name, variants.values())
-    return {
-        "$schema": FORMATS[CURRENT].schema,
-        "default-priorities": {"namespace": namespaces},
-        "providers": providers,
-        "variants": variants,
-    }
-
-
-def _provider(namespace: str, properties: Iterable[Document]) -> Document:
-    return PROVIDERS.get(namespace) or _static(_best_first(properties)[namespace])
-
-
-def _static(features: dict[str, list[str]]) -> Document:
+def static_provider(features: dict[str, list[str]]) -> Document:
+    """Return the provider of a namespace that carries its values itself, best first."""
     order = {"feature-order": list(features)} if len(features) > 1 else {}
     return {"static-properties": features, **order}
 
 
 def _best_first(properties: Iterable[Document]) -> dict[str, dict[str, list[str]]]:
-    """Return all values by namespace and feature: versions and levels from the highest, others as the rows have them."""
+    """Return all values by namespace and feature: as installers have them built in, others as the rows have them."""
     found: dict[str, dict[str, list[str]]] = {}
     for each in properties:
         for namespace, features in each.items():
@@ -324,7 +240,10 @@ def _best_first(properties: Iterable[Document]) -> dict[str, dict[str, list[str]
                 known += [value for value in values if value not in known]
     for namespace, features in found.items():
         if namespace in PROVIDERS:
+            # Features by their names; levels and versions from the highest, and of one version what is most special.
+            found[namespace] = dict(sorted(features.items()))
             for values in features.values():
+                values.sort()
                 values.sort(key=lambda value: [int(number) for number in re.findall(r"\d+", value)], reverse=True)
     return found
 
@@ -338,7 +257,8 @@ def _namespace_order(properties: dict[str, Document], namespaces: Sequence[str])
     return None
 
 
-def _sorted(properties: Document) -> Document:
+def values_of(properties: Document) -> Document:
+    """Return the properties of a variant as they are written: everything sorted, and nothing twice."""
     return {
         namespace: {feature: sorted(set(values)) for feature, values in sorted(features.items())}
         for namespace, features in sorted(properties.items())

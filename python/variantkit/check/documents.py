@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from variantkit import variants
+from variantkit.variant_problems import problems
 
 __all__ = ["Variants", "is_strings", "load", "read_variants"]
 
@@ -38,7 +38,7 @@ def read_variants(data: bytes, label: str | None) -> Variants:
         return Variants(document=None, problems=(f"it is not JSON: {error}",))
     if defect := _shape(document):
         return Variants(document=None, problems=(defect,))
-    return Variants(document=document, problems=tuple(variants.problems(document, label)))
+    return Variants(document=document, problems=tuple(problems(document, label)))
 
 
 def is_strings(value: object) -> bool:

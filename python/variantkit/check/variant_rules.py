@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from variantkit import variants
 from variantkit.check.registry import Problem, rule
 from variantkit.errors import VariantError
+from variantkit.variant_problems import problems
 from variantkit.variants import NULL
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _check_variants_file(files: Files) -> Iterator[Problem]:
 def _check_preference(files: Files) -> Iterator[Problem]:
     family = files.family
     combined = family.release.combined if family is not None else None
-    if family is None or combined is None or variants.problems(combined):
+    if family is None or combined is None or problems(combined):
         return
     wanted = [label for label in (*variants.labels(family.matrix), NULL) if label in combined["variants"]]
     found = [label for label in variants.preference(combined) if label in wanted]
