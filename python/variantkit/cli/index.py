@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 import textwrap
 from pathlib import Path
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
         action="store_true",
         help="take away what is published of these versions; without it, a published file never changes",
     )
+    parser.add_argument(
+        "--time", type=_time, metavar="TIME", help="when the files were uploaded, such as 2026-11-24T12:00:00Z (now)"
+    )
     parser.add_argument("--yank", metavar="VERSION", help="mark a release as yanked, so that only == installs it")
     parser.add_argument("--unyank", metavar="VERSION", help="take that back")
     parser.add_argument("--reason", default="", help="why it is yanked; installers show it")
@@ -58,12 +62,21 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     if not any(path.is_file() or list(path.glob("*.whl")) or list(path.glob("*.tar.gz")) for path in paths):
         parser.error("there are no wheels to publish; build them first")
     matrix = read_matrix(options.root) if (options.root / "classifiers.toml").exists() else None
-    published = repository.publish(paths, replace=options.replace, matrix=matrix)
+    published = repository.publish(paths, replace=options.replace, matrix=matrix, now=options.time)
     print(
         f"{len(published.added)} files published, {len(published.removed)} taken away, {published.unchanged} unchanged."
     )
     print(how(repository, options.root))
     return 0
+
+
+def _time(text: str) -> str:
+    try:
+        datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        msg = f"{text!r} is not a time in UTC, such as 2026-11-24T12:00:00Z"
+        raise argparse.ArgumentTypeError(msg) from None
+    return text
 
 
 def how(repository: Repository, root: Path) -> str:

@@ -90,16 +90,17 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
             version = snapshot_source(options.root.resolve(), source, repository, also=also)
             say(f"snapshot {version}")
         # A snapshot has build trees of its own, since its sources lie elsewhere.
-        for name in _KEPT:
-            remove_partial(source / "build" / name)
-        _release(options, source, source / "build", repository, [source / each for each in also])
+        for place in {work, source / "build"}:
+            for name in _KEPT:
+                remove_partial(place / name)
+        _release(options, source, work / "release" / "dist", repository, [source / each for each in also])
     print(f"\nPublished in {os.path.relpath(repository.folder)} after {time.perf_counter() - started:.0f} s.")
     print(how(repository, source))
     return 0
 
 
 def _release(
-    options: argparse.Namespace, source: Path, work: Path, repository: Repository, also: Sequence[Path]
+    options: argparse.Namespace, source: Path, dist: Path, repository: Repository, also: Sequence[Path]
 ) -> None:
     matrix = read_matrix(source)
     wanted = options.classifiers.split(",") if options.classifiers else None
@@ -109,11 +110,10 @@ def _release(
         options.python.split(",") if options.python else None,
         image=options.image,
         root=source,
-        out=work / "release" / "built",
+        out=source / "build" / "release" / "built",
         progress=Progress(0),
-        work=work,
     )
-    releaser = Releaser(builder=builder, interpreters=interpreters, dist=work / "release" / "dist", also=also)
+    releaser = Releaser(builder=builder, interpreters=interpreters, dist=dist, also=also)
     releaser.release(names, repository, replace=options.replace)
 
 
