@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from made_up_matrices import matrices
 from tiny_wheels import matrix, row
 from variantkit.errors import MatrixError, VariantError
 from variantkit.matrix import Matrix
@@ -149,37 +150,6 @@ def test_an_older_format_has_no_providers() -> None:
     assert document["$schema"] == "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
     assert "providers" not in document
     assert problems(document) == []
-
-
-_features = st.fixed_dictionaries(
-    {},
-    optional={
-        "x86_64": st.just({"level": ["v3"]}),
-        "nvidia": st.fixed_dictionaries(
-            {"cuda_version_lower_bound": st.sampled_from([["12"], ["12.8"], ["12.10"], ["13.0"]])},
-            optional={
-                "sm_arch": st.lists(
-                    st.sampled_from(["90_real", "90_virtual", "80_real", "120_real"]), min_size=1, unique=True
-                )
-            },
-        ),
-        "dnnlib": st.dictionaries(
-            st.sampled_from(["library", "api"]),
-            st.lists(st.sampled_from(["onednn", "mkl", "1.10", "1.9"]), min_size=1, max_size=3, unique=True),
-            min_size=1,
-        ),
-        "blas": st.just({"provider": ["openblas"]}),
-    },
-).filter(bool)
-
-
-@st.composite
-def matrices(draw: st.DrawFn) -> Matrix:
-    rows = draw(st.lists(st.tuples(_features, st.sampled_from(["cpu", "cuda"])), min_size=1, max_size=5))
-    ranks = draw(st.permutations(range(1, len(rows) + 1)))
-    names = draw(st.permutations(["a", "b-c", "d", "e", "fgh"]))
-    made = zip(names, ranks, rows, strict=False)
-    return matrix(*(row(name, rank, variant, device=device) for name, rank, (variant, device) in made))
 
 
 @settings(max_examples=40)
