@@ -7,9 +7,11 @@ inputs give the same bytes: time stamps are those of the inputs, which come from
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Assembled", "Assembler", "Release", "migrate_file", "read_release"]
 
 _VERSIONED = re.compile(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)")
+_UNIVERSAL = "universal2"
 _LEGACY = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
 
 
@@ -102,10 +105,13 @@ class Assembler:
     def plan(self) -> list[tuple[Wheel, Row | None, Wheel | None]]:
         """Return what is to be made: a base wheel, and the row and wheel of a classifier, or None twice for `null`.
 
-        A classifier of another platform than the base wheel, or without properties of its own, makes no variant.
+        A classifier of another platform than the base wheel, or without properties of its own, makes no variant. Where no
+        row of the matrix has properties, there is nothing that `null` could be a variant of.
         """
         wanted = variants.labels(self.matrix)
         jobs: list[tuple[Wheel, Row | None, Wheel | None]] = []
+        if not wanted:
+            return jobs
         for base in self.release.bases:
             for row, wheel in self.release.classifiers:
                 if row.label in wanted and _common_platform(base.name.platform, wheel.name.platform):
@@ -119,7 +125,7 @@ class Assembler:
         entries = dict(base.entries)
         platform, time, requires = base.name.platform, base.time, []
         if row is not None and classifier is not None:
-            entries |= self._library(row, classifier)
+            entries |= self._library(base, row, classifier)
             platform = _common_platform(platform, classifier.name.platform)
             time = max(time, classifier.time)
             requires = [
@@ -130,15 +136,17 @@ class Assembler:
         name = dataclasses.replace(base.name, platform=platform, label=label)
         info = base.dist_info
         entries[f"{info}/METADATA"] = Entry(data=_with_requirements(base.metadata_bytes, requires))
-        entries[f"{info}/WHEEL"] = Entry(data=_with_tags(entries[f"{info}/WHEEL"].data, name))
+        entries[f"{info}/WHEEL"] = Entry(data=_with_tags(base.read(f"{info}/WHEEL"), name))
         own = variants.for_label(self.document, label)
         entries[f"{info}/variant.json"] = Entry(data=variants.dumps(own).encode())
         path = self.out / name.filename
         return Assembled(path=path, unchanged=not write_wheel(path, entries, info, time))
 
-    def write_index_file(self, made: Iterable[Assembled]) -> Assembled:
-        """Write `<name>-<version>-variants.json` for the wheels that were made, and return it."""
+    def write_index_file(self, made: Iterable[Assembled]) -> Assembled | None:
+        """Write `<name>-<version>-variants.json` for the wheels that were made, and return it; None where none were."""
         present = {WheelName.parse(each.path.name).label for each in made}
+        if not present:
+            return None
         document = {
             **self.document,
             "variants": {label: value for label, value in self.document["variants"].items() if label in present},
@@ -147,7 +155,7 @@ class Assembler:
         path = self.out / variants.index_filename(first.distribution, first.version)
         return Assembled(path=path, unchanged=not write_atomically(path, variants.dumps(document)))
 
-    def _library(self, row: Row, classifier: Wheel) -> dict[str, Entry]:
+    def _library(self, base: Wheel, row: Row, classifier: Wheel) -> dict[str, Entry]:
         """Return the library of a classifier wheel and what lies beside it, as a part of the base package."""
         target = f"{self.matrix.project.package}/classifiers/{row.name}"
         folder = next(folder for folder, fields in classifier.manifests.items() if fields.get("Classifier") == row.name)
@@ -157,15 +165,12 @@ class Assembler:
                 moved[target + name[len(folder) :]] = entry
             elif name.startswith(f"{classifier.dist_info}/sboms/"):
                 # The parts list of the library goes where the library goes.
-                moved[f"{self._base_info()}/sboms/{row.label}-{name.rpartition('/')[2]}"] = entry
+                moved[f"{base.dist_info}/sboms/{row.label}-{name.rpartition('/')[2]}"] = entry
             elif not name.startswith((f"{folder}/", f"{classifier.dist_info}/")):
                 # What auditwheel put beside the package is found by a relative RPATH, which holds in one place only.
                 msg = f"{classifier.path} has {name} outside of {folder}/, and it cannot be moved. Link it statically."
                 raise WheelError(msg)
         return moved
-
-    def _base_info(self) -> str:
-        return self.release.bases[0].dist_info
 
     def _is_ours(self, requirement: str) -> bool:
         name = re.split(r"[\s;\[<>=!~(]", requirement, maxsplit=1)[0]
@@ -180,7 +185,7 @@ def migrate_file(path: Path) -> bool:
     if path.suffix == ".json":
         try:
             document: Any = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             msg = f"{path} cannot be read: {error}. Name a -variants.json, or a wheel that has a label."
             raise VariantError(msg) from error
         return write_atomically(path, variants.dumps(migrate(document)))
@@ -204,37 +209,56 @@ def _requirements(wheel: Wheel) -> list[str]:
 
 def _with_requirements(metadata: bytes, requirements: list[str]) -> bytes:
     """Return METADATA with more Requires-Dist lines; no marker says the label, since no installer reads those today."""
-    head, blank, body = metadata.partition(b"\n\n")
-    lines = "".join(f"\nRequires-Dist: {requirement}" for requirement in requirements)
-    return head + lines.encode() + blank + body
+    if not requirements:
+        return metadata
+    # Without a description there may be no blank line.
+    end = re.search(rb"(\r?\n)\r?\n|(\r?\n)?\Z", metadata)
+    at = end.start() if end else len(metadata)
+    newline = b"\r\n" if b"\r\n" in metadata[: at + 2] else b"\n"
+    lines = b"".join(newline + f"Requires-Dist: {requirement}".encode() for requirement in requirements)
+    return metadata[:at] + lines + (metadata[at:] or newline)
 
 
 def _with_tags(text: bytes, name: WheelName) -> bytes:
-    lines = [line for line in text.decode().splitlines() if line and not line.startswith("Tag:")]
-    return "\n".join([*lines, *(f"Tag: {tag}" for tag in sorted(map(str, name.tags)))]).encode() + b"\n"
+    lines = [line for line in text.splitlines() if line and not line.startswith(b"Tag:")]
+    return b"\n".join([*lines, *(f"Tag: {tag}".encode() for tag in sorted(map(str, name.tags))), b""])
 
 
 def _common_platform(one: str, two: str) -> str:
-    """Return the platform tags on which both wheels run, "" where there are none: the newer system of the two decides."""
+    """Return the platform tags on which both wheels run, "" where there are none."""
     if "any" in (one, two):
         return two if one == "any" else one
-    if shared := [tag for tag in one.split(".") if tag in two.split(".")]:
-        return ".".join(shared)
-    (family, machine, version), (other_family, other_machine, other_version) = _oldest(one), _oldest(two)
-    if (family, machine) != (other_family, other_machine):
+    pairs = itertools.product(map(_promise, one.split(".")), map(_promise, two.split(".")))
+    found = {tag for mine, theirs in pairs if (tag := _stricter(mine, theirs))}
+    return one if found == set(one.split(".")) else ".".join(sorted(found))
+
+
+class _Promise(NamedTuple):
+    """What a platform tag asks for: the system, the machine, and the version of its libc or of macOS."""
+
+    family: str
+    machine: str
+    version: tuple[float, ...]
+    tag: str
+
+
+def _promise(tag: str) -> _Promise:
+    family, _, rest = tag.partition("_")
+    match = _VERSIONED.fullmatch(f"{_LEGACY[family]}_{rest}" if family in _LEGACY else tag)
+    if match:
+        return _Promise(match[1], match[4], (int(match[2]), int(match[3])), tag)
+    # `linux_x86_64` promises nothing about the libc, so it is newer than each that does.
+    return _Promise("manylinux" if family == "linux" else family, rest, (math.inf,), tag)
+
+
+def _stricter(one: _Promise, two: _Promise) -> str:
+    """Return the tag of the machines that take both: the newer system of the two decides."""
+    if one.family != two.family:
         return ""
-    return one if version > other_version else two
-
-
-def _oldest(platform: str) -> tuple[str, str, tuple[int, ...]]:
-    """Return what a set of tags asks for at least: the system, the machine, and the version of its libc or of macOS."""
-    found: list[tuple[str, str, tuple[int, ...]]] = []
-    for tag in platform.split("."):
-        family, _, rest = tag.partition("_")
-        match = _VERSIONED.fullmatch(f"{_LEGACY[family]}_{rest}" if family in _LEGACY else tag)
-        if match:
-            found.append((match[1], match[4], (int(match[2]), int(match[3]))))
-        else:
-            # `linux_x86_64` promises nothing about the libc, so it is newer than each that does.
-            found.append(("manylinux" if family == "linux" else family, rest, (9999,)))
-    return min(found)
+    newer = two if two.version > one.version else one
+    if one.machine == two.machine:
+        return newer.tag
+    if _UNIVERSAL not in (one.machine, two.machine):
+        return ""
+    machine = two.machine if one.machine == _UNIVERSAL else one.machine
+    return newer.tag.removesuffix(newer.machine) + machine

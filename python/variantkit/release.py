@@ -111,7 +111,7 @@ class Releaser:
             same = sum(each.unchanged for each in made)
             index_file = assembler.write_index_file(made)
             step.note = f"{len(made)} wheels, {same} unchanged"
-        return [each.path for each in [*made, index_file]]
+        return [each.path for each in (*made, index_file) if each is not None]
 
     def check(self) -> None:
         """Check all that is in `dist` as one release; raise `CheckError` with the findings."""

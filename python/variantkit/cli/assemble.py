@@ -52,7 +52,12 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
         made.append(assembler.make(*job))
         note = "  unchanged" if made[-1].unchanged else ""
         print(f"[{number:>{len(str(len(jobs)))}}/{len(jobs)}] {os.path.relpath(made[-1].path)}{note}")
-    print(os.path.relpath(assembler.write_index_file(made).path))
+    if index_file := assembler.write_index_file(made):
+        print(os.path.relpath(index_file.path))
+    else:
+        print(
+            f"No row of {options.root / 'classifiers.toml'} has properties (key `variant`), so there are no variants."
+        )
     return 0
 
 
