@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Repairer", "auditwheel_options", "row_of"]
 
-_MARK = re.compile(r"(-Wl,|LINKER:)?-z,x86-64-(v[234]|baseline)")
+# Compiler drivers take several spellings, and pass on to the linker what comes after these.
+_DRIVER = re.compile(r"-Wl,|-Xlinker|LINKER:|SHELL:")
+_MARK = re.compile(r"(^|[,\s])-z[,\s]*x86-64-(v[234]|baseline)($|[,\s])")
 
 
 def auditwheel_options(row: Row) -> tuple[str, ...]:
     """Return what `auditwheel repair` is told beyond its defaults for the wheel of a row."""
-    marked = any(_MARK.fullmatch(flag) for flags in row.link_flags.values() for flag in flags)
+    marked = any(_MARK.search(_DRIVER.sub("", ",".join(flags))) for flags in row.link_flags.values())
     return ("--disable-isa-ext-check",) if marked else ()
 
 
@@ -60,6 +62,9 @@ class Repairer:
         Raises `BuildError`, with the end of auditwheel's output, when that fails, `WheelError` for a damaged wheel, and
         `StorageError` where there is no room.
         """
+        if wheel.name.label:
+            msg = f"{wheel.path} has a label. Repair the wheels that it is assembled from, and assemble it again."
+            raise WheelError(msg)
         row = row_of(self.matrix, wheel)
         options = auditwheel_options(row) if row else ()
         digest = hashlib.sha256(wheel.path.read_bytes() + repr(options).encode()).hexdigest()

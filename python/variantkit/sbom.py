@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import sys
+import urllib.parse
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,8 @@ def add_sbom(path: Path, root: Path) -> None:
 def _build_requirements(root: Path) -> list[str]:
     with (root / "pyproject.toml").open("rb") as file:
         requires = tomllib.load(file).get("build-system", {}).get("requires", [])
-    return [canonicalize_name(re.split(r"[\s;\[<>=!~(]", text, maxsplit=1)[0]) for text in requires]
+    names = (re.split(r"[\s;\[<>=!~(@]", text.strip(), maxsplit=1)[0] for text in requires)
+    return list(dict.fromkeys(map(canonicalize_name, names)))
 
 
 def _document(wheel: Wheel, requirements: list[str]) -> dict[str, Any]:
@@ -65,7 +67,9 @@ def _document(wheel: Wheel, requirements: list[str]) -> dict[str, Any]:
         for file in sorted(wheel.files)
         if NATIVE.fullmatch(file)
     ]
-    tools = [_distribution(each) for each in sorted(_TOOLS) if _version(each)]
+    # Nothing refers to the tools, and a wheel of one of them has its reference already.
+    tools = [{**_distribution(each), "bom-ref": f"tool:{each}"} for each in sorted(_TOOLS) if _version(each)]
+    own = _purl(name, version)
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -74,17 +78,17 @@ def _document(wheel: Wheel, requirements: list[str]) -> dict[str, Any]:
         "metadata": {
             "component": {
                 "type": "library",
-                "bom-ref": f"pkg:pypi/{name}@{version}",
+                "bom-ref": own,
                 "name": name,
                 "version": version,
-                "purl": f"pkg:pypi/{name}@{version}",
+                "purl": own,
                 "licenses": _licences(wheel.metadata.get("License-Expression")),
             },
             "tools": {"components": tools},
         },
         "components": components,
         "dependencies": [
-            {"ref": f"pkg:pypi/{name}@{version}", "dependsOn": [each["bom-ref"] for each in components]},
+            {"ref": own, "dependsOn": [each["bom-ref"] for each in components]},
         ],
     }
 
@@ -98,11 +102,15 @@ def _version(name: str) -> str:
 
 def _distribution(name: str) -> dict[str, Any]:
     version = _version(name)
-    purl = f"pkg:pypi/{name}@{version}"
+    purl = _purl(name, version)
     licence = metadata.metadata(name).json.get("license_expression")
     return {
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, "licenses": _licences(licence),
     }  # fmt: skip
+
+
+def _purl(name: str, version: str) -> str:
+    return f"pkg:pypi/{name}@{urllib.parse.quote(version, safe='')}"
 
 
 def _licences(expression: object) -> list[dict[str, str]]:
