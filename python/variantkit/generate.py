@@ -14,6 +14,7 @@ from variantkit import ci_github, ci_gitlab, environment
 from variantkit.errors import MatrixError
 from variantkit.files import write_atomically
 from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.requirement_page import refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,8 @@ def render(root: Path) -> dict[Path, str]:
         files[root / wanted.table] = _table(matrix)
     if wanted.environment:
         files[root / wanted.environment] = environment.markdown(matrix.project.environment, matrix.project.distribution)
+    if wanted.installing:
+        files[root / wanted.installing] = _with_lines(root / wanted.installing, matrix, version)
     if wanted.github:
         files |= ci_github.workflows(matrix, root / wanted.github)
     if wanted.gitlab:
@@ -120,6 +123,13 @@ def _with_extras(path: Path, table: dict[str, list[str]]) -> str:
         else:
             lines += [f"{name} = [", *(f'    "{requirement}",' for requirement in requirements), "]"]
     return before + "\n".join(lines) + "\n" + end + after
+
+
+def _with_lines(path: Path, matrix: Matrix, version: str) -> str:
+    """Return the page at `path` with its ready-made lines for the lowest classifier that has a wheel of its own."""
+    extra = next((row.name for row in matrix.rows if row != matrix.base), "none")
+    text = path.read_text(encoding="utf-8")
+    return refresh(text, distribution=matrix.project.distribution, version=version, extra=extra)
 
 
 def _cmake(matrix: Matrix, version: str) -> str:
