@@ -12,6 +12,7 @@ import io
 import json
 import posixpath
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -163,11 +164,13 @@ def _check_variants(name: str, contents: dict[Link, bytes]) -> None:
 class Watcher:
     """Reads an index all the time in a thread of its own; also the files of pages that were read a round ago.
 
-    Use it as a context. `settle` waits until the pages that are shown now have been read, and the files of those before.
+    Use it as a context; it rests for `pause` seconds between its rounds. `settle` waits until the pages that are shown now
+    have been read, and the files of those before.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pause: float = 0.0) -> None:
         self.reader = IndexReader(folder)
+        self.pause = pause
         self.rounds = 0
         self.files = 0
         self._failure: BaseException | None = None
@@ -210,6 +213,7 @@ class Watcher:
                     self.rounds += 1
                     self.files += sum(map(len, pages.values()))
                     self._changed.notify_all()
+                time.sleep(self.pause)
         except BaseException as error:  # noqa: BLE001 -- it is raised in the thread of the test
             with self._changed:
                 self._failure = error

@@ -20,7 +20,10 @@ from variantkit.wheel import Entry, write_wheel
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Ended", "Publisher", "tiny_release", "tree"]
+__all__ = ["SEED", "Ended", "Publisher", "tiny_release", "tree"]
+
+SEED = 20261124
+"""What the moments of all kills are derived from."""
 
 _TIME = (2026, 11, 24, 0, 0, 0)
 

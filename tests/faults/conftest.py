@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import tools  # noqa: F401 -- so that `variantkit` is that of this tree
 from environments import clean_environ, uv
 from publications import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-SEED = 20261124
-"""What the moments of all kills are derived from."""
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +41,10 @@ class Customer:
     @property
     def environ(self) -> dict[str, str]:
         """What a maintainer has; variantkit, which builds need, is that of this tree."""
-        return {**clean_environ(), "UV_FIND_LINKS": str(self.wheels), "PIP_FIND_LINKS": str(self.wheels)}
+        path = os.pathsep.join([str(self.command.parent), "/usr/local/bin", "/usr/bin", "/bin"])
+        # One Python is enough here, and to look for others takes a second each time.
+        found = {"PATH": path, "PYENV_ROOT": "/nowhere"}
+        return {**clean_environ(), **found, "UV_FIND_LINKS": str(self.wheels), "PIP_FIND_LINKS": str(self.wheels)}
 
     def run(self, name: str, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
@@ -57,9 +57,21 @@ class Customer:
     def start(self, name: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         """Start a command in a process group of its own, with its messages in a pipe."""
         return subprocess.Popen(
-            self.words(name, *arguments), env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            self.words(name, *arguments), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A shell that runs the tests in the background has them ignore SIGINT, and a release would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 -- no locks here
         )  # fmt: skip
+
+    def until(self, process: subprocess.Popen[bytes], words: str) -> str:
+        """Return what a started command has said when it has said these words."""
+        assert process.stdout is not None
+        said = ""
+        while words not in said:
+            more = os.read(process.stdout.fileno(), 4096)
+            assert more, f"it ended without saying {words!r}:\n{said}"
+            said += more.decode()
+        return said
 
     @property
     def dist(self) -> Path:

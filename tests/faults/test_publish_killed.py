@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index_reader import IndexReader, Watcher
-from publications import Publisher, tiny_release, tree
+from publications import SEED, Publisher, tiny_release, tree
 
-from .conftest import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +38,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Path]
     return make
 
 
-STORIES = {
+STORIES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
     "the first publication": ([], ("1.0",)),
     "one more release": ([("1.0",)], ("1.1",)),
     "another content": ([("1.0",), ("1.1",)], ("1.1", "other")),
