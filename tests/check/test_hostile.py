@@ -29,7 +29,7 @@ JSON = st.recursive(
 
 # The example database would be written into the checkout.
 quick = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

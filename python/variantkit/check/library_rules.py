@@ -124,7 +124,8 @@ def _check_size_budget(files: Files) -> Iterator[Problem]:
 
 @rule(
     "VK405 platform-tag",
-    what="The platform of a wheel is one that can be published: repaired, and a platform at all where it has machine code.",
+    what="The platform of a wheel is one that can be published: repaired, and a platform at all where it has machine code. "
+    "In a folder, one that was not repaired is a warning, since it may be for this machine only.",
     why="`linux_…` promises nothing about the system, so that indexes refuse it and it fails on older ones; a wheel for "
     "`any` machine with machine code is installed where that cannot run.",
     mend="Repair it with `variantkit repair`.",
