@@ -8,6 +8,7 @@ import email.parser
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import zlib
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from variantkit.matrix import Matrix
 
 __all__ = ["Incoming", "files_in", "inspect", "store"]
+
+
+# What needs no escaping in an address.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,12 +128,14 @@ def store(new: Incoming, folder: Path, scratch: Path) -> None:
 def _inspect_sdist(path: Path) -> tuple[str, str | None]:
     try:
         name = parse_sdist_filename(path.name)[0]
+        if not _PLAIN.fullmatch(path.name):
+            raise InvalidSdistFilename(path.name)
         # All of it, since the checksum of what was compressed is at its end.
         data = gzip.decompress(path.read_bytes())
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             member = archive.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
-            text = member.read() if member is not None else b""
-    except (InvalidSdistFilename, OSError, KeyError, EOFError, tarfile.TarError, zlib.error) as error:
+            text = (member.read() if member is not None else b"").decode()
+    except (InvalidSdistFilename, OSError, KeyError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
         msg = f"{path} is neither a wheel nor an sdist that can be published: {error}. Build it again, or leave it out."
         raise IndexingError(msg) from error
-    return str(name), email.parser.BytesParser().parsebytes(text).get("Requires-Python")
+    return str(name), email.parser.Parser().parsestr(text).get("Requires-Python")

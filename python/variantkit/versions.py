@@ -40,12 +40,15 @@ def snapshot_version(version: str, day: datetime.date, published: Iterable[str])
 def set_version(root: Path, version: str, also: Sequence[Path] = ()) -> None:
     """Give the project in `root` another version, and the projects `also` of the same tree, and what pins them.
 
-    Raises `MatrixError` where a pyproject.toml does not say its version on a line of its own below [project].
+    Raises `MatrixError` where a pyproject.toml does not say its name, and its version on a line of its own, below [project].
     """
     folders = [root, *also]
     before = {}
     for folder in folders:
-        project = read_pyproject(folder)["project"]
+        project = read_pyproject(folder).get("project", {})
+        if not {"name", "version"} <= project.keys():
+            msg = f"{folder / 'pyproject.toml'} has no name and version below [project]. Write them there."
+            raise MatrixError(msg)
         before[canonicalize_name(project["name"])] = project["version"]
     for folder in folders:
         path = folder / "pyproject.toml"
@@ -58,8 +61,8 @@ def set_version(root: Path, version: str, also: Sequence[Path] = ()) -> None:
             msg = f'{path} has no line `version = "…"` below [project]. Write it so; the version of a snapshot goes there.'
             raise MatrixError(msg)
         for name, old in before.items():
-            text = re.sub(
-                rf'(?i)("{re.escape(name)}(?:\[[^]]*\])?==){re.escape(old)}(?=["; ])', rf"\g<1>{version}", text
-            )
+            spelt = name.replace("-", "[-_.]+")
+            pin = rf"""(?i)(["']{spelt} *(?:\[[^]]*\])? *== *){re.escape(old)}(?=["'; ,])"""
+            text = re.sub(pin, rf"\g<1>{version}", text)
         write_atomically(path, text)
     generate.write(root)
