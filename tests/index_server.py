@@ -35,10 +35,11 @@ class Asked:
 
 
 class IndexServer:
-    """A server on a port of this machine; `asked` grows with every request."""
+    """A server on a port of this machine; its pages are of `page_type`, and `asked` grows with every request."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, page_type: str) -> None:
         self.address = address
+        self.page_type = page_type
         self.asked: list[Asked] = []
 
     @property
@@ -65,7 +66,7 @@ def serve_index(folder: Path, *, negotiate: bool = False) -> Iterator[IndexServe
     handler = functools.partial(_Handler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    served = IndexServer(f"http://127.0.0.1:{server.server_address[1]}")
+    served = IndexServer(f"http://127.0.0.1:{server.server_address[1]}", JSON if negotiate else "text/html")
     server.served = served  # type: ignore[attr-defined]
     server.negotiate = negotiate  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -45,7 +45,7 @@ def test_the_base_and_then_an_extra(fresh_environment: Environment, served: Inde
     found = loaded_here(fresh_environment)
     assert found["classifier"] == BEST
     assert found["warnings"] == []
-    assert served.page_types() == {"application/vnd.pypi.simple.v1+json"} or served.page_types() == {"text/html"}
+    assert served.page_types() == {served.page_type}
 
 
 @pytest.mark.parametrize("extras", ["avx2,avx512", "all"])
@@ -179,7 +179,7 @@ def test_a_variant_by_its_path(fresh_environment: Environment, release: Release)
         "install", "--no-index", "--find-links", str(release.dist), str(variant), check=False
     )
     assert result.returncode == 1
-    assert "is not a valid wheel filename" in result.stderr or "Invalid build number" in result.stderr
+    assert "Invalid build number: cp" in result.stderr  # the label makes it six parts, and the third is a Python tag
 
 
 def test_resolution_reads_metadata_and_no_wheel(fresh_environment: Environment, served: IndexServer) -> None:
