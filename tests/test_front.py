@@ -12,7 +12,7 @@ from check_release import Release, make_release
 from variantkit import front
 from variantkit.index import Repository
 from variantkit.selector import Page
-from variantkit.wheel import Wheel, WheelName
+from variantkit.wheel import Wheel
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +80,3 @@ def test_a_yanked_release_is_shown_as_such(release: Release, tmp_path: Path) -> 
     repository.publish([release.dist], matrix=release.matrix)
     repository.yank("1.2.3", "wrong sums")
     assert page_of(repository).releases[0].yanked == "wrong sums"
-
-
-@pytest.mark.parametrize(
-    ("tags", "platforms"),
-    [
-        ("manylinux2014_x86_64.manylinux_2_17_x86_64", {"linux-x86_64"}),
-        ("manylinux_2_35_aarch64", {"linux-aarch64"}),
-        ("musllinux_1_2_x86_64", {"linux-x86_64"}),
-        ("linux_x86_64", {"linux-x86_64"}),
-        ("macosx_11_0_arm64", {"macos-arm64"}),
-        ("win_amd64", {"windows-x86_64"}),
-        ("any", set()),
-    ],
-)
-def test_platform_tags_in_the_words_of_the_matrix(tags: str, platforms: set[str]) -> None:
-    assert front._platforms(WheelName.parse(f"a-1-py3-none-{tags}.whl")) == platforms

@@ -9,7 +9,6 @@ from __future__ import annotations
 import email.parser
 import html
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -17,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from variantkit.pages import version_of
+from variantkit.platforms import systems
 from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _RELEASES = "releases.json"
-
-_PLATFORM = re.compile(r"(manylinux|musllinux|linux|macosx|win)\d*(?:_\d+_\d+)?_(\w+)")
-_SYSTEMS = {"macosx": "macos", "win": "windows"}
-_MACHINES = {"amd64": "x86_64"}
 
 
 def render(
@@ -130,7 +126,7 @@ def _release(name: str, version: str, facts: dict[str, Any], projects: dict[str,
         # Base wheels differ a little by their Python; the largest is what one has to reckon with.
         sizes: dict[str, int] = {}
         for wheel, file in mine:
-            for platform in _platforms(wheel):
+            for platform in systems(wheel.platform):
                 sizes[platform] = max(file.size, sizes.get(platform, 0))
         entries.append(
             Entry(
@@ -157,13 +153,3 @@ def _release(name: str, version: str, facts: dict[str, Any], projects: dict[str,
         snapshot=Version(version).is_devrelease,
         yanked=yanked[0] if yanked and None not in yanked else None,
     )
-
-
-def _platforms(wheel: WheelName) -> set[str]:
-    """Return the platforms of a wheel in the spelling of classifiers.toml."""
-    found = set()
-    for tag in wheel.platform.split("."):
-        match = _PLATFORM.fullmatch(tag)
-        if match:
-            found.add(f"{_SYSTEMS.get(match[1], 'linux')}-{_MACHINES.get(match[2], match[2])}")
-    return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from variantkit.matrix import Matrix, Row
 
-__all__ = ["drift", "extras", "render", "row_digest", "write"]
+__all__ = ["catalogue", "drift", "extras", "render", "row_digest", "write"]
 
 _COMMAND = "python -m variantkit matrix --write"
 _BEGIN = "# begin generated: extras"
@@ -52,7 +52,7 @@ def render(root: Path) -> dict[Path, str]:
     if wanted.presets:
         files[root / wanted.presets] = _presets(matrix)
     if wanted.catalogue:
-        files[root / wanted.catalogue] = _catalogue(matrix, version)
+        files[root / wanted.catalogue] = catalogue(matrix, version)
     if wanted.extras:
         files[root / wanted.extras] = _with_extras(root / wanted.extras, extras(matrix, version))
     if wanted.table:
@@ -183,7 +183,8 @@ def _presets(matrix: Matrix) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _catalogue(matrix: Matrix, version: str) -> str:
+def catalogue(matrix: Matrix, version: str) -> str:
+    """Return the module that the loader carries."""
     project = matrix.project
     lines = [
         f'"""The classifiers of {project.distribution} {version}: what the loader can choose from.',

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING
 
 from variantkit.check.metadata import pinned
-from variantkit.check.platforms import fit_together
 from variantkit.check.registry import Problem, rule
+from variantkit.platforms import fit_together
 from variantkit.variants import NULL
 
 if TYPE_CHECKING:

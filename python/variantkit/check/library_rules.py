@@ -93,7 +93,7 @@ def _check_catalogue(files: Files) -> Iterator[Problem]:
     family = files.family
     if family is None or not family.matrix.generate.catalogue:
         return
-    text = generate._catalogue(family.matrix, family.version).encode()
+    text = generate.catalogue(family.matrix, family.version).encode()
     wanted = Member(size=len(text), sha256=hashlib.sha256(text).hexdigest())
     path = PurePosixPath(family.matrix.generate.catalogue.replace("\\", "/"))
     for wheel in (*family.release.plain, *family.release.labelled):

@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from variantkit import variants
-from variantkit.check.platforms import systems
 from variantkit.errors import VariantError
 from variantkit.pages import VARIANTS_SUFFIX
+from variantkit.platforms import systems
 from variantkit.repair import row_of
 from variantkit.wheel import Wheel
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from variantkit import variants
-from variantkit.check.platforms import covers, systems
 from variantkit.check.registry import Problem, rule
 from variantkit.matrix import PLATFORMS
+from variantkit.platforms import covers, systems
 from variantkit.variants import NULL
 
 if TYPE_CHECKING:

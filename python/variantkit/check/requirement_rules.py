@@ -10,9 +10,9 @@ from packaging.version import InvalidVersion, Version
 
 from variantkit import generate
 from variantkit.check.metadata import Metadata, active, pinned, requirement
-from variantkit.check.platforms import environment, systems
 from variantkit.check.registry import Problem, rule
 from variantkit.matrix import PLATFORMS
+from variantkit.platforms import environment, systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

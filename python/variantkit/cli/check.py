@@ -29,7 +29,8 @@ def main(
 ) -> int:
     """Return 0 when nothing is wrong, 1 with errors, 2 when something could not be checked.
 
-    `rebuild` builds the release of the project in its first argument again, into the folder in its second.
+    `rebuild` builds the release of the project in its first argument again, into the folder in its second; it is given
+    where more than that project belongs to the release.
     """
     here = root or Path()
     parser = argparse.ArgumentParser(
@@ -58,8 +59,7 @@ def main(
         metavar="DIR",
         help="a folder with another build of the release, to be the same to the byte",
     )
-    if rebuild is not None:
-        other.add_argument("--rebuild", action="store_true", help="build the release again, and compare with that")
+    other.add_argument("--rebuild", action="store_true", help="build the release again, and compare with that")
     options = parser.parse_args(arguments)
     if options.rules:
         print(markdown(), end="")
@@ -78,9 +78,11 @@ def main(
             strict=options.strict,
         )
 
-    if rebuild is not None and options.rebuild:
+    if options.rebuild:
+        from variantkit.cli import release
+
         with tempfile.TemporaryDirectory(prefix="variantkit-rebuild-") as folder:
-            rebuild(options.root, Path(folder))
+            (rebuild or release.rebuild)(options.root, Path(folder))
             result = run(Path(folder))
     else:
         result = run(options.against)

@@ -114,7 +114,7 @@ def _release(
         progress=Progress(0),
     )
     releaser = Releaser(builder=builder, interpreters=interpreters, dist=dist, also=also)
-    releaser.release(names, repository, replace=options.replace)
+    releaser.release(names, repository, replace=options.replace, partial=wanted is not None)
 
 
 def rebuild(root: Path, out: Path, also: Sequence[Path] = ()) -> None:
