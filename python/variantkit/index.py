@@ -20,7 +20,7 @@ import json
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from variantkit import front, pages, variants
 from variantkit.errors import IndexingError, StorageError
@@ -120,7 +120,12 @@ class Repository:
 
         Raises `IndexingError` when there is no such release.
         """
-        with self._writing():
+        try:
+            release = Version(version)
+        except InvalidVersion as error:
+            msg = f"{version!r} is not a version. Name one that is published in {self.folder}."
+            raise IndexingError(msg) from error
+        with self._writing(new=False):
             wanted = {str(canonicalize_name(name)) for name in projects}
             touched: dict[str, list[File]] = {}
             changed: list[str] = []
@@ -129,9 +134,7 @@ class Repository:
                     continue
                 for place, file in enumerate(files):
                     # A file of variants is about a release and none of its own.
-                    if Version(version_of(file.filename)) == Version(version) and not file.filename.endswith(
-                        VARIANTS_SUFFIX
-                    ):
+                    if Version(version_of(file.filename)) == release and not file.filename.endswith(VARIANTS_SUFFIX):
                         touched.setdefault(name, files)[place] = dataclasses.replace(file, yanked=reason)
                         changed.append(file.filename)
             if not changed:
@@ -154,13 +157,18 @@ class Repository:
         return {file.place for files in self.projects().values() for file in files}
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *, new: bool = True) -> Iterator[None]:
         """Be the only writer in a folder that is a repository, and without what a killed one has left over."""
         folder = self.folder
         present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        strange = bool(present) and not present & {".pages", ".lock"}
+        # One that was killed at its very first steps has made nothing but these.
+        others = {name for name in present - {"files"} if not name.startswith((".lock", "..lock"))}
+        strange = bool(others) and ".pages" not in present
         if folder.is_symlink() or strange or (folder.exists() and not folder.is_dir()):
             msg = f"{folder} exists and is not an index that was written here. Remove it, or choose another place."
+            raise IndexingError(msg)
+        if not (new or present):
+            msg = f"There is no index in {folder}. Name the folder of one."
             raise IndexingError(msg)
         try:
             with only_writer(folder, wait=self.wait, say=self.say):

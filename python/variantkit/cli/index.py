@@ -42,8 +42,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     parser.add_argument(
         "--time", type=_time, metavar="TIME", help="when the files were uploaded, such as 2026-11-24T12:00:00Z (now)"
     )
-    parser.add_argument("--yank", metavar="VERSION", help="mark a release as yanked, so that only == installs it")
-    parser.add_argument("--unyank", metavar="VERSION", help="take that back")
+    yanking = parser.add_mutually_exclusive_group()
+    yanking.add_argument("--yank", metavar="VERSION", help="mark a release as yanked, so that only == installs it")
+    yanking.add_argument("--unyank", metavar="VERSION", help="take that back")
     parser.add_argument("--reason", default="", help="why it is yanked; installers show it")
     parser.add_argument("--project", action="append", default=[], help="yank of this project only (all that have it)")
     parser.add_argument("--no-wait", action="store_true", help="fail where another process is publishing there")
@@ -51,11 +52,14 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     repository = Repository(
         options.out, wait=not options.no_wait, say=lambda text: print(text, file=sys.stderr, flush=True)
     )
-    if version := options.yank or options.unyank:
+    if options.yank is not None or options.unyank is not None:
         if options.files:
             parser.error("--yank and --unyank publish nothing; leave the files out")
-        changed = repository.yank(version, options.reason if options.yank else None, options.project)
-        print(f"{len(changed.added)} files of {version} {'are yanked' if options.yank else 'are not yanked any more'}")
+        version, reason = (options.unyank, None) if options.yank is None else (options.yank, options.reason)
+        changed = repository.yank(version, reason, options.project)
+        print(
+            f"{len(changed.added)} files of {version} {'are not yanked any more' if reason is None else 'are yanked'}"
+        )
         return 0
 
     paths = options.files or [options.root / "dist"]
@@ -72,11 +76,10 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
 
 def _time(text: str) -> str:
     try:
-        datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+        return f"{datetime.datetime.strptime(text, '%Y-%m-%dT%H:%M:%SZ').isoformat()}Z"
     except ValueError:
         msg = f"{text!r} is not a time in UTC, such as 2026-11-24T12:00:00Z"
         raise argparse.ArgumentTypeError(msg) from None
-    return text
 
 
 def how(repository: Repository, root: Path) -> str:
