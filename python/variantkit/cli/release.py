@@ -78,6 +78,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
+    read_matrix(options.root)  # before anything is written where there is no project
     started = time.perf_counter()
     work = (options.root / "build").resolve()
     repository = Repository(
