@@ -10,18 +10,16 @@ file costs its own compilation.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from variantkit.build_inputs import compiler, files_below, last_commit, toolchain
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import InterpreterNotFoundError
 from variantkit.files import write_atomically
@@ -30,12 +28,12 @@ from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.stamps import made, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from variantkit.matrix import Matrix
     from variantkit.progress import Progress
 
-__all__ = ["Builder", "choose_interpreters"]
+__all__ = ["Builder", "abi_of", "choose_interpreters"]
 
 # Build-time modules that a wheel depends on; the run-time ones are a wheel of their own.
 _OWN_INPUTS = (
@@ -61,7 +59,7 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
     by_abi: dict[str, Interpreter] = {}
     for interpreter in find_interpreters():
         if interpreter.version >= (3, 10):
-            by_abi.setdefault(_abi(api, interpreter), interpreter)
+            by_abi.setdefault(abi_of(api, interpreter), interpreter)
     if not by_abi:
         msg = (
             f"No Python 3.10 or later with its headers was found, not even the running one, {sys.executable}. "
@@ -80,7 +78,7 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
     return [by_abi[tag] for tag in wanted]
 
 
-def _abi(api: str, interpreter: Interpreter) -> str:
+def abi_of(api: str, interpreter: Interpreter) -> str:
     """Return which base wheel the interpreter builds, by scikit-build-core's setting `wheel.py-api`."""
     if api.startswith("py"):
         return "py3-none"  # no extension module: one wheel for all
@@ -141,7 +139,7 @@ class Builder:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
                 package, _, file = name.partition("/")
-                if package == f"{self.matrix.project.package}_{base.label}" and not file.endswith(".py"):
+                if package == f"{self.matrix.project.package}_{base.label}" and file and not file.endswith(".py"):
                     write_atomically(stage / base.name / file, archive.read(name))
                     (stage / base.name / file).chmod(0o755 if file != "MANIFEST" else 0o644)
         return stage
@@ -198,33 +196,57 @@ class Builder:
         made_from = inputs + repr((kind, settings, environ["SOURCE_DATE_EPOCH"])).encode()
         digest = self._digest(sources, interpreter, made_from)
         key += "-werror" if self.warnings_are_errors else ""
+
+        def make(folder: Path) -> Path:
+            environment.ensure()
+            # Beside the wheel, where also what a killed build has left is removed.
+            scratch, outdir = folder / "tmp", folder / "out"
+            scratch.mkdir()
+            command = [str(environment.python), "-m", "build", f"--{kind}", "--no-isolation"]
+            command += ["--outdir", str(outdir), str(project)]
+            if kind == "sdist":
+                command += self._sdist_options(project)
+            elif settings is not None:
+                command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
+            run_logged(command, self.work / "logs" / f"{key}.log", env={**environ, "TMPDIR": str(scratch)})
+            (fresh,) = outdir.iterdir()
+            return fresh
+
+        return self._kept(key, digest, out, make)
+
+    def _kept(self, key: str, digest: str, out: Path, make: Callable[[Path], Path]) -> tuple[Path, bool]:
+        """Put what was built of inputs of this digest into `out`, and say whether it was there already.
+
+        Otherwise it is what `make` builds in a temporary folder, and it is kept.
+        """
         stamp, store = self.work / "stamps" / f"{key}.json", self.work / "wheels" / key
         built = made(stamp, digest, store)
         reused = built is not None
         if built is None:
-            environment.ensure()
             store.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary:
-                # Beside the wheel, where also what a killed build has left is removed.
-                scratch, outdir = Path(temporary, "tmp"), Path(temporary, "out")
-                scratch.mkdir()
-                command = [str(environment.python), "-m", "build", f"--{kind}", "--no-isolation"]
-                command += ["--outdir", str(outdir), str(project)]
-                if settings is not None:
-                    command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
-                run_logged(command, self.work / "logs" / f"{key}.log", env={**environ, "TMPDIR": str(scratch)})
-                (fresh,) = outdir.iterdir()
+                fresh = make(Path(temporary))
                 built = fresh.replace(store / fresh.name)
             remember(stamp, digest, built)
             _keep_only(store, built)
         write_atomically(out / built.name, built.read_bytes())
         return out / built.name, reused
 
+    def _sdist_options(self, project: Path) -> list[str]:
+        """Return what keeps what was built beside the sources out of an sdist, also where no .gitignore does."""
+        pyproject = read_pyproject(project)
+        if project != self.root:
+            return []
+        exclude = [*pyproject.get("tool", {}).get("scikit-build", {}).get("sdist", {}).get("exclude", [])]
+        inside = [built.relative_to(project) for built in (self.work, self.out) if project in built.parents]
+        exclude += [f"/{built.as_posix()}/" for built in inside]
+        return [f"-Csdist.exclude={';'.join(exclude)}"] if exclude else []
+
     def _options(self, key: str, settings: dict[str, str]) -> dict[str, str]:
         # CMake takes a compiler and its flags from the environment at the first configure only. A tree with warnings as
         # errors is another one too (by its key): the same files would be compiled again whenever the option changes.
-        toolchain = _toolchain()
-        tree = f"{key}-{hashlib.sha256(toolchain.encode()).hexdigest()[:8]}" if toolchain else key
+        said = toolchain()
+        tree = f"{key}-{hashlib.sha256(said.encode()).hexdigest()[:8]}" if said else key
         options = {**settings, "build-dir": str(self.work / "cmake" / tree)}
         if self.warnings_are_errors:
             options["cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR"] = "ON"
@@ -252,15 +274,15 @@ class Builder:
         if "SOURCE_DATE_EPOCH" not in environ:
             own = [path for path in sources if path.is_relative_to(self.root)]
             # 1980-01-01 is the first time that a zip file can say.
-            environ["SOURCE_DATE_EPOCH"] = _last_commit(self.root, own) or _last_commit(self.root, []) or "315532800"
+            environ["SOURCE_DATE_EPOCH"] = last_commit(self.root, own) or last_commit(self.root, []) or "315532800"
         return environ
 
     def _digest(self, sources: list[Path], interpreter: Interpreter, more: bytes) -> str:
         """Hash all that a wheel is made from."""
         digest = hashlib.sha256(more)
         digest.update(f"{interpreter.executable}{interpreter.version}{self.warnings_are_errors}".encode())
-        digest.update(f"{_toolchain()}\0{_compiler()}".encode())
-        for path in _files(sources, self.work):
+        digest.update(f"{toolchain()}\0{compiler()}".encode())
+        for path in files_below(sources, self.work):
             digest.update(f"{path}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
@@ -271,50 +293,3 @@ def _keep_only(folder: Path, file: Path) -> None:
     for path in folder.iterdir():
         if path != file:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _last_commit(root: Path, paths: list[Path]) -> str:
-    """Return the time in seconds of the last commit that changed one of `paths`, or of the last one where there are none.
-
-    It is an empty string where there is no git or no such commit.
-    """
-    command = ["git", "-C", str(root), "log", "-1", "--format=%ct", "--", *map(str, paths)]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return ""
-
-
-def _toolchain() -> str:
-    """Return what the environment says about compilers, or an empty string."""
-    names = {"CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS"}
-    names |= {name for name in os.environ if name.startswith(("CMAKE_", "SKBUILD_"))}
-    return "\n".join(f"{name}={os.environ[name]}" for name in sorted(names) if os.environ.get(name))
-
-
-@functools.cache
-def _compiler() -> str:
-    """Return what the compiler says about itself, so that another version of it builds everything anew."""
-    command = [*shlex.split(os.environ.get("CXX") or "c++"), "--version"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return ""
-
-
-def _files(sources: list[Path], work: Path) -> list[Path]:
-    """Return the files in `sources`, without caches, hidden directories and what is built from them."""
-    files = set()
-    for source in sources:
-        if source.is_file():
-            files.add(source)
-            continue
-        for directory, names, members in os.walk(source):
-            here = Path(directory)
-            names[:] = [
-                name
-                for name in names
-                if not name.startswith(".") and name not in {"__pycache__", "dist"} and here / name != work
-            ]
-            files |= {here / member for member in members if not member.startswith(".")}
-    return sorted(files)

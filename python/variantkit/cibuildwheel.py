@@ -26,15 +26,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.build import Builder, _abi, _keep_only
+from variantkit.build import Builder, abi_of
 from variantkit.container_engine import Engine, find_engine
 from variantkit.container_settings import PREBUILT, container_settings
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import BuildError, InterpreterNotFoundError
-from variantkit.files import write_atomically
 from variantkit.interpreters import Interpreter
 from variantkit.matrix import read_pyproject
-from variantkit.stamps import made, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +58,7 @@ def choose_container_interpreters(root: Path, wanted: Iterable[str] | None = Non
     api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
     by_abi: dict[str, Interpreter] = {}
     for identifier in _identifiers(root):
-        by_abi.setdefault(_abi(api, interpreter := _interpreter(identifier)), interpreter)
+        by_abi.setdefault(abi_of(api, interpreter := _interpreter(identifier)), interpreter)
     if wanted is None:
         return [interpreter for interpreter in by_abi.values() if not interpreter.free_threaded]
     if missing := [tag for tag in wanted if tag not in by_abi]:
@@ -161,18 +159,9 @@ class ContainerBuilder(Builder):
         made_from = inputs + repr((_said(told), environ["SOURCE_DATE_EPOCH"])).encode()
         digest = self._digest(sources, interpreter, made_from)
         key = f"container-{key}" + ("-werror" if self.warnings_are_errors else "")
-        stamp, store = self.work / "stamps" / f"{key}.json", self.work / "wheels" / key
-        built = made(stamp, digest, store)
-        reused = built is not None
-        if built is None:
-            store.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary:
-                wheel = self._run(key, interpreter, {**environ, **told}, stage, Path(temporary))
-                built = wheel.replace(store / wheel.name)
-            remember(stamp, digest, built)
-            _keep_only(store, built)
-        write_atomically(out / built.name, built.read_bytes())
-        return out / built.name, reused
+        return self._kept(
+            key, digest, out, lambda folder: self._run(key, interpreter, {**environ, **told}, stage, folder)
+        )
 
     def _settings(self, interpreter: Interpreter, requires: list[str], settings: dict[str, str]) -> dict[str, str]:
         """Return the environment variables for cibuildwheel."""
@@ -218,12 +207,9 @@ class ContainerBuilder(Builder):
         requires = self.pyproject["build-system"]["requires"]
         environment = BuildEnvironment(self.work / "envs" / self._host.tag, self._host.executable, requires)
         environment.ensure()
-        exclude = [*self.pyproject.get("tool", {}).get("scikit-build", {}).get("sdist", {}).get("exclude", [])]
-        inside = [built.relative_to(self.root) for built in (self.work, self.out) if self.root in built.parents]
-        exclude += [f"/{built.as_posix()}/" for built in inside]
         with tempfile.TemporaryDirectory() as folder:
             command = [str(environment.python), "-m", "build", "--sdist", "--no-isolation", "--outdir", folder]
-            command += [f"-Csdist.exclude={';'.join(exclude)}", str(self.root)]
+            command += [*self._sdist_options(self.root), str(self.root)]
             run_logged(command, self.work / "logs" / "container-sdist.log", env=self._environ([self.root]))
             (path,) = Path(folder).glob("*.tar.gz")
             return path.read_bytes()
