@@ -37,12 +37,12 @@ class Progress:
         number = f"[{self._done + 1:>{len(str(self.total))}}/{self.total}]"
         started = time.perf_counter()
         failed = True
-        live = self._live(f"{number} {title}")
         head = f"{number} {title:<44}"
-        if live is None:
-            print(head, end="", file=self._stream, flush=True)
-            head = ""
         try:
+            live = self._live(f"{number} {title}")
+            if live is None:
+                print(head, end="", file=self._stream, flush=True)
+                head = ""
             with live or contextlib.nullcontext():
                 yield step
             failed = False
