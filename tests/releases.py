@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.tags import parse_tag, sys_tags
+
 if TYPE_CHECKING:
     from environments import Environment
 
@@ -32,16 +34,20 @@ class Release:
 
     def wheel(self, distribution: str, label: str = "") -> Path:
         """The wheel for the Python that runs the tests; `label` is that of a variant."""
-        python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-        ends = (f"-{label}.whl",) if label else ("_x86_64.whl", "-any.whl")
-        fits = ("-py3-", f"-{python}-", *(["-abi3-"] if sys.version_info >= (3, 12) else []))
-        found = [
-            path
-            for path in self.dist.glob(f"{distribution}-{self.version}-*.whl")
-            if path.name.endswith(ends) and any(word in path.name for word in fits)
-        ]
+        here = frozenset(sys_tags())
+        found = []
+        for path in self.dist.glob(f"{distribution}-{self.version}-*.whl"):
+            parts = path.stem.split("-")
+            if parts[5:] == ([label] if label else []) and here & parse_tag("-".join(parts[2:5])):
+                found.append(path)
         assert len(found) == 1, (distribution, label, found)
         return found[0]
+
+    @property
+    def python(self) -> str:
+        """The base wheel for this Python, as `tools.release --python` calls it."""
+        _, _, python, abi, _ = self.wheel("ndkernels").stem.split("-")
+        return f"{python}-abi3" if abi == "abi3" else abi
 
     def files(self, project: str) -> dict[str, dict[str, Any]]:
         """What the index says of the files of this version, by name."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +40,7 @@ def next_release(root: Path, release: Release, tmp_path_factory: pytest.TempPath
     """The snapshot that is released after it, in an index that has both; compiled anew, since a library says its version."""
     folder = tmp_path_factory.mktemp("next-release")
     tool(root, "tools.index", "--out", str(folder / "index"), str(release.dist))
-    python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    tool(root, "tools.release", "--snapshot", "--python", python, "--out", str(folder / "index"))
+    tool(root, "tools.release", "--snapshot", "--python", release.python, "--out", str(folder / "index"))
     return _newest(folder)
 
 
