@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,40 @@ def publisher() -> Iterator[Publisher]:
     """A process that publishes in children, which can be killed."""
     with Publisher.running() as running:
         yield running
+
+
+class Running:
+    """A command that was started; `said` is what it has said, all of it after `end`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.said = ""
+
+    def until(self, words: str) -> None:
+        """Wait until it has said these words."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + 120
+        while words not in self.said:
+            left = deadline - time.monotonic()
+            ready = left > 0 and select.select([self.process.stdout], [], [], left)[0]
+            assert ready, f"it does not say {words!r}:\n{self.said}"
+            more = os.read(self.process.stdout.fileno(), 4096)
+            assert more, f"it has ended without saying {words!r}:\n{self.said}"
+            self.said += more.decode()
+
+    def send(self, number: int) -> None:
+        """Send a signal, SIGKILL to its whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Wait until it has ended and return its exit status."""
+        if self.process.stdout is not None and not self.process.stdout.closed:
+            self.said += self.process.communicate(timeout=300)[0].decode()
+        return self.process.returncode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,24 +91,21 @@ class Customer:
         assert "Traceback" not in result.stderr, result.stderr
         return result
 
-    def start(self, name: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        """Start a command in a process group of its own, with its messages in a pipe."""
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def start(self, name: str, *arguments: str | Path) -> Iterator[Running]:
+        """Start a command in a process group of its own; all of it is gone when the context is left."""
+        process = subprocess.Popen(
             self.words(name, *arguments), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
             # A shell that runs the tests in the background has them ignore SIGINT, and a release would inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 -- no locks here
         )  # fmt: skip
-
-    def until(self, process: subprocess.Popen[bytes], words: str) -> str:
-        """Return what a started command has said when it has said these words."""
-        assert process.stdout is not None
-        said = ""
-        while words not in said:
-            more = os.read(process.stdout.fileno(), 4096)
-            assert more, f"it ended without saying {words!r}:\n{said}"
-            said += more.decode()
-        return said
+        running = Running(process)
+        try:
+            yield running
+        finally:
+            running.send(signal.SIGKILL)
+            running.end()
 
     @property
     def dist(self) -> Path:

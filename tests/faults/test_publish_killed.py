@@ -13,7 +13,6 @@ import pytest
 from index_reader import IndexReader, Watcher
 from publications import SEED, Publisher, tiny_release, tree
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 

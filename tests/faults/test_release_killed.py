@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import random
 import re
 import shutil
@@ -65,14 +65,14 @@ def test_killed_in_each_step_while_a_reader_looks(saxpy: Customer, tmp_path: Pat
                 # What is quick is not killed at its end, where nothing is left to do.
                 delay = moments.uniform(0, max(usual[name] for name in usual if name.startswith(step)))
                 context = f"seed {SEED}, {story.__name__}, killed {delay:.3f} s after the beginning of {step!r}"
-                process = saxpy.start("release", *command)
-                said = saxpy.until(process, f"] {step}")
-                time.sleep(delay)
-                os.killpg(process.pid, signal.SIGKILL)
-                said += process.communicate()[0].decode()
-                kills += process.returncode == -signal.SIGKILL
-                assert process.returncode in {0, -signal.SIGKILL}, f"{context}: {said}"
-                assert "error" not in said, f"{context}: {said}"
+                with saxpy.start("release", *command) as running:
+                    running.until(f"] {step}")
+                    time.sleep(delay)
+                    running.send(signal.SIGKILL)
+                    status = running.end()
+                kills += status == -signal.SIGKILL
+                assert status in {0, -signal.SIGKILL}, f"{context}: {running.said}"
+                assert "error" not in running.said, f"{context}: {running.said}"
                 assert_nothing_runs_in(saxpy.project, context)
                 watcher.settle()
             result = saxpy.run("release", *command, check=False)
@@ -96,10 +96,8 @@ def assert_nothing_runs_in(project: Path, context: str) -> None:
 def _commands() -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:  # it has ended
-            continue
     return found
 
 
