@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from variantkit.build_inputs import compiler, files_below, last_commit, toolchain
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import InterpreterNotFoundError
-from variantkit.files import write_atomically
+from variantkit.files import storage, write_atomically
 from variantkit.interpreters import Interpreter, find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.stamps import made, remember
@@ -223,8 +223,12 @@ class Builder:
         built = made(stamp, digest, store)
         reused = built is not None
         if built is None:
-            store.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary:
+            with storage(store):
+                store.mkdir(parents=True, exist_ok=True)
+            with (
+                storage(store, read_too=True),
+                tempfile.TemporaryDirectory(dir=store, prefix=".building-") as temporary,
+            ):
                 fresh = make(Path(temporary))
                 built = fresh.replace(store / fresh.name)
             remember(stamp, digest, built)
