@@ -122,7 +122,8 @@ def test_a_child_pipeline_has_the_chosen_jobs_only(matrix: Matrix) -> None:
 @pytest.fixture
 def project(root: Path, tmp_path: Path) -> Path:
     """A project that has no commands of its own."""
-    for name in ("classifiers.toml", "pyproject.toml"):
+    (tmp_path / "docs").mkdir()
+    for name in ("classifiers.toml", "pyproject.toml", "docs/installing.md"):
         shutil.copy(root / name, tmp_path / name)
     path = tmp_path / "classifiers.toml"
     path.write_text(re.sub(r"(?s)\[pipelines\].*?\n\n", "", path.read_text()))

@@ -23,7 +23,8 @@ def matrix(root: Path) -> Matrix:
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
     """A copy of the project, as far as generating needs it."""
-    for name in ("classifiers.toml", "pyproject.toml"):
+    (tmp_path / "docs").mkdir()
+    for name in ("classifiers.toml", "pyproject.toml", "docs/installing.md"):
         shutil.copy(root / name, tmp_path / name)
     return tmp_path
 
