@@ -44,11 +44,12 @@ def test_drift_is_seen_and_mended(copy: Path) -> None:
     assert generate.write(copy) == []
 
 
-def test_a_new_version_reaches_extras_catalogue_and_cmake(copy: Path) -> None:
+def test_a_new_version_reaches_all_that_names_it(copy: Path) -> None:
     generate.write(copy)
     pyproject = copy / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace('version = "0.1.0"', 'version = "0.2.0"', 1))
-    assert {path.name for path in generate.write(copy)} == {"classifiers.cmake", "_catalogue.py", "pyproject.toml"}
+    written = {path.name for path in generate.write(copy)}
+    assert written == {"classifiers.cmake", "_catalogue.py", "pyproject.toml", "installing.md"}
     assert "ndkernels-avx2==0.2.0" in pyproject.read_text()
 
 
