@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from variantkit import variants
 from variantkit.wheel import Entry, write_wheel
@@ -20,7 +20,7 @@ from variantkit.wheel import Entry, write_wheel
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["SEED", "Ended", "Publisher", "tiny_release", "tree"]
+__all__ = ["SEED", "Begun", "Ended", "Publisher", "tiny_release", "tree"]
 
 SEED = 20261124
 """What the moments of all kills are derived from."""
@@ -88,20 +88,44 @@ class Publisher:
 
     def publish(self, folder: Path, files: Sequence[Path], *, kill_after: float | None = None, **more: Any) -> Ended:
         """Publish, and kill the process group that is at it after so many seconds."""
+        begun = self.begin(folder, files, **more)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            # It may have ended by itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(begun.group, signal.SIGKILL)
+        return begun.end()
+
+    def begin(self, folder: Path, files: Sequence[Path], **more: Any) -> Begun:
+        """Begin to publish."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"folder": str(folder), "files": [str(path) for path in files], **more}
         started = time.perf_counter()
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        group = int(self._process.stdout.readline())
-        if kill_after is not None:
-            time.sleep(kill_after)
-            # It may have ended by itself.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-        status, text = json.loads(self._process.stdout.readline())
-        return Ended(status=status, text=text, seconds=time.perf_counter() - started)
+        return Begun(group=int(self._process.stdout.readline()), answer=self._process.stdout, started=started)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A publication that is going on."""
+
+    group: int
+    answer: IO[str]
+    started: float
+
+    def until_it_waits(self) -> None:
+        """Wait until it has nothing to do but to wait for a lock: until it has looked at its files."""
+        sleeping = 0
+        while sleeping < 10:
+            time.sleep(0.02)
+            state = Path(f"/proc/{self.group}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            sleeping = sleeping + 1 if state == "S" else 0
+
+    def end(self) -> Ended:
+        status, text = json.loads(self.answer.readline())
+        return Ended(status=status, text=text, seconds=time.perf_counter() - self.started)
 
 
 def tree(folder: Path) -> dict[str, str]:

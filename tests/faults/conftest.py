@@ -183,12 +183,12 @@ class SmallDisk:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 600 KiB in a mount namespace."""
+    """A disk of 8 MiB in a mount namespace."""
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.fail("A small disk is mounted in a namespace: run this session as root on Linux, or deselect it.")
     place = tmp_path / "small"
     place.mkdir()
-    script = 'mount -t tmpfs -o size=600k,mode=755 tmpfs "$0" && echo ready && exec cat'
+    script = 'mount -t tmpfs -o size=8m,mode=755 tmpfs "$0" && echo ready && exec cat'
     holder = subprocess.Popen(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, str(place)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

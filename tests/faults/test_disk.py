@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +66,27 @@ def test_a_release_on_a_full_disk(small_disk: SmallDisk, released: Customer) -> 
     small_disk.make_room()
     assert run_inside(small_disk, released, "release", "--out", index).returncode == 0
     assert set(IndexReader(small_disk.seen / "index").look()) == {"saxpy", "saxpy-fast-v2"}
+
+
+def test_a_project_on_a_full_disk(small_disk: SmallDisk, released: Customer) -> None:
+    """The build environment is elsewhere, since it alone would fill the disk; all that is built is on it."""
+    project, seen = small_disk.place / "saxpy", small_disk.seen / "saxpy"
+    shutil.copytree(released.project, seen, ignore=shutil.ignore_patterns("build"))
+    (seen / "build").mkdir()
+    (seen / "build" / "envs").symlink_to(released.project / "build" / "envs")
+    here = dataclasses.replace(released, project=project)
+    for free in (0, 2 * PAGE, 20 * PAGE, 60 * PAGE, 100 * PAGE):
+        small_disk.leave(free)
+        result = run_inside(small_disk, here, "release")
+        assert result.returncode in {1, 2}, f"with {free} bytes left: {result.stderr}"
+        error = result.stderr[result.stderr.index("error: ") :]
+        assert "No space left on device" in error or "no room left" in error, error
+        assert IndexReader(seen / "build" / "index").look() == {}
+    small_disk.make_room()
+    result = run_inside(small_disk, here, "release")
+    assert result.returncode == 0, result.stderr
+    assert tree(seen / "build" / "release" / "dist") == tree(released.dist)
+    assert set(IndexReader(seen / "build" / "index").look()) == {"saxpy", "saxpy-fast-v2"}
 
 
 @pytest.mark.parametrize("step", ["repair", "assemble"])
