@@ -95,7 +95,7 @@ class Repository:
             msg = f"{twice[0]} was given twice. Name one of the two, since an index has one file of a name."
             raise IndexingError(msg)
         with self._writing():
-            touched = {each.project: self._read(each.project) for each in new}
+            touched = {name: self._read(name) for name in {each.project for each in new}}
             before = _by_place(touched)
             if replace:
                 self._take_away(touched, new)

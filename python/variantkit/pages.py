@@ -7,6 +7,7 @@ https://packaging.python.org/en/latest/specifications/simple-repository-api/
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
 import json
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ class File:
         return f"files/{self.sha256[:2]}/{self.sha256[2:]}/{self.filename}"
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def version_of(filename: str) -> str:
     """Return the version in the name of a wheel, an sdist or a file of variants; raise `IndexingError` for another."""
     try:
