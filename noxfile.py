@@ -123,6 +123,14 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/matmul.py", *session.posargs)
 
 
+@nox.session
+def bench_release(session: nox.Session) -> None:
+    """Measure a release, beside building each classifier for each Python separately, and an index of many."""
+    session.install(*group("release"))
+    session.install("--no-deps", "-e", "./python")
+    run(session, "python", "benchmarks/release.py", *session.posargs)
+
+
 def run(session: nox.Session, *command: str) -> None:
     """Run a command that cleans up after Ctrl-C itself; nox would give it half a second for that."""
     session.run(*command, interrupt_timeout=20, terminate_timeout=20)

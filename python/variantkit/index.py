@@ -156,9 +156,8 @@ class Repository:
     def _places(self) -> set[str]:
         return {file.place for files in self.projects().values() for file in files}
 
-    @contextlib.contextmanager
-    def _writing(self, *, new: bool = True) -> Iterator[None]:
-        """Be the only writer in a folder that is a repository, and without what a killed one has left over."""
+    def require(self, *, new: bool = True) -> None:
+        """Raise `IndexingError` where the folder is something else than a repository; it may be `new`."""
         folder = self.folder
         present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         # One that was killed at its very first steps has made nothing but these.
@@ -170,6 +169,12 @@ class Repository:
         if not (new or present):
             msg = f"There is no index in {folder}. Name the folder of one."
             raise IndexingError(msg)
+
+    @contextlib.contextmanager
+    def _writing(self, *, new: bool = True) -> Iterator[None]:
+        """Be the only writer in a folder that is a repository, and without what a killed one has left over."""
+        folder = self.folder
+        self.require(new=new)
         try:
             with only_writer(folder, wait=self.wait, say=self.say):
                 self._generations.prepare(self._places)

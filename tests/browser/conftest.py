@@ -157,8 +157,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _wheel(path: Path, document: dict[str, Any]) -> Path:
     name = WheelName.parse(path.name)
     info = f"{name.distribution}-{name.version}.dist-info"
+    requires = "" if name.project == "variantkit" else f"Requires-Dist: variantkit=={name.version}\n"
     entries = {
-        f"{info}/METADATA": f"Metadata-Version: 2.4\nName: {name.project}\nVersion: {name.version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.4\nName: {name.project}\nVersion: {name.version}\n{requires}",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nTag: {name.python}-{name.abi}-{name.platform}\n",
         f"{name.distribution}/__init__.py": f"# {'a good deal of code. ' * 500}\n",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n`variantkit COMMAND --help` tells more.")
         return 0 if words else _WRONG_INPUT
     if words[0] == "--version":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print("variantkit", version("variantkit"))
+        try:
+            print("variantkit", version("variantkit"))
+        except PackageNotFoundError:
+            print("variantkit, not installed")
         return 0
     if words[0] not in _COMMANDS:
         print(f"variantkit: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
@@ -65,13 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(command: Callable[[], int]) -> int:
     """Call `command`; turn this package's errors and an interrupt into a line on stderr and an exit status."""
     try:
-        return command()
+        status = command()
+        sys.stdout.flush()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return _FAILED
     except VariantkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return _WRONG_INPUT
+    except BrokenPipeError:
+        # Whoever read the output has enough of it; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and the next run goes on from there", file=sys.stderr)
         return _INTERRUPTED
+    return status

@@ -64,6 +64,8 @@ def main(
     if options.rules:
         print(markdown(), end="")
         return 0
+    if options.root != here and not options.root.is_dir():
+        parser.error(f"{options.root} is not there; name the folder of the project")
     select, ignore = _rules(parser, options.select), _rules(parser, options.ignore)
     matrix = read_matrix(options.root) if (options.root / "classifiers.toml").exists() else None
 

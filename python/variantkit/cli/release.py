@@ -84,6 +84,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     repository = Repository(
         options.out or work / ("snapshots" if options.snapshot else "index"), wait=not options.no_wait, say=say
     )
+    repository.require()  # said now, and not when everything is built
     with only_writer(work, wait=not options.no_wait, say=say):
         source = options.root.resolve()
         if options.snapshot:
