@@ -37,6 +37,8 @@ if words[:2] == ["release", "list"]:
 elif words[:2] == ["release", "download"]:
     shutil.copytree(store / words[2], value("--dir"), dirs_exist_ok=True)
 elif words[:2] == ["release", "view"]:
+    if not (store / words[2]).exists():
+        sys.exit("release not found")
     print("2026-11-0" + words[2][-1] + "T12:00:00Z")
 else:
     with (store / "done").open("a") as file:
@@ -48,6 +50,7 @@ CURL = """\
 # A package registry is a folder.
 import json, os, sys
 from pathlib import Path
+from urllib.parse import parse_qs
 store = Path(os.environ["STORE"])
 address = sys.argv[-1]
 if "--upload-file" in sys.argv:
@@ -55,9 +58,12 @@ if "--upload-file" in sys.argv:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(Path(sys.argv[sys.argv.index("--upload-file") + 1]).read_bytes())
 elif "?" in address:
-    name = address.partition("package_name=")[2].partition("&")[0]
-    found = sorted((store / name).glob("*"), reverse=True) if (store / name).exists() else []
-    print(json.dumps([{{"version": path.name}} for path in found]))
+    # A name is found by a part of it, as GitLab does.
+    asked = {{name: value for name, (value,) in parse_qs(address.partition("?")[2]).items()}}
+    found = sorted(store.glob("*" + asked["package_name"] + "*/*"), reverse=asked["sort"] == "desc")
+    size = min(int(asked["per_page"]), 100)
+    start = (int(asked.get("page", 1)) - 1) * size
+    print(json.dumps([{{"name": path.parent.name, "version": path.name}} for path in found[start : start + size]]))
 else:
     sys.stdout.buffer.write((store / address.partition("/packages/generic/")[2]).read_bytes())
 """
@@ -217,9 +223,24 @@ def test_a_snapshot_is_stored_and_old_ones_go(
         bash(script, checkout, commands=commands, GH_STORE=str(store), GITHUB_SHA="abc")
     assert (store / "done").read_text().splitlines() == [
         f"release create snapshot-{VERSION}",
+        f"release upload snapshot-{VERSION}",
         f"release edit snapshot-{VERSION}",
         *(f"release delete snapshot-{number}" for number in (3, 2, 1)),
     ]
+
+
+@pytest.mark.parametrize("file", ["release.yml", "snapshot.yml"])
+def test_storing_that_broke_off_is_finished(
+    checkout: Path, store: Path, tmp_path: Path, bash: Callable[..., str], file: str
+) -> None:
+    """A draft is there already; no second one is made."""
+    tag = f"{'v' if file == 'release.yml' else 'snapshot-'}{VERSION}"
+    (store / tag).mkdir(exist_ok=True)
+    shutil.copytree(store / "v1.2.3", checkout / "dist")
+    commands = command(tmp_path / "bin", "gh", GH)
+    script = steps(checkout, file, "store")["store"]
+    bash(script, checkout, commands=commands, GH_STORE=str(store), GITHUB_SHA="abc", GITHUB_REF_NAME=tag)
+    assert (store / "done").read_text().splitlines() == [f"release upload {tag}", f"release edit {tag}"]
 
 
 def test_a_site_without_releases_is_a_site(checkout: Path, tmp_path: Path, bash: Callable[..., str]) -> None:
@@ -249,6 +270,22 @@ def test_what_gitlab_stores_becomes_its_pages(
         assert {file["filename"] for file in files} >= {path.name for path in release.dist.glob("saxpy-*.whl")}
     assert not any(path.is_symlink() for path in (checkout / "public").rglob("*"))
     assert Repository(checkout / "releases").projects().keys() == Repository(checkout / "snapshots").projects().keys()
+
+
+@pytest.mark.parametrize("number", ["", "30"])
+def test_gitlab_is_asked_for_all_pages(checkout: Path, tmp_path: Path, bash: Callable[..., str], number: str) -> None:
+    """Also where a page is full, and without packages whose names are only similar."""
+    registry = tmp_path / "registry"
+    versions = [f"1.0.{count}" for count in range(100, 300)]
+    for name in [*(f"release/{version}" for version in versions), "prerelease/2.0.0", "release-notes/3.0.0"]:
+        (registry / name).mkdir(parents=True)
+    commands = command(tmp_path / "bin", "curl", CURL)
+    env = {"STORE": str(registry), "CI_JOB_TOKEN": "token", "CI_PROJECT_ID": "1", "CI_API_V4_URL": "api"}
+    script = "\n".join(gitlab_lines(read(checkout / "gitlab.yml"), (".fetch", "script")))
+    # What is listed, not what is published of it.
+    listing = script.partition("while read")[0] + "}"
+    bash(f"{listing}\nfetch release {number}", checkout, commands=commands, **env)
+    assert (checkout / "release.versions").read_text().splitlines() == versions[-int(number or 200) :]
 
 
 @pytest.mark.parametrize("file", ["release.yml", "snapshot.yml"])
