@@ -172,12 +172,11 @@ def test_a_file_that_changes_while_it_is_being_published(
 def test_what_is_stored_is_what_was_looked_at(tmp_path: Path) -> None:
     (path,) = files_in([wheel(tmp_path, "demo-1.0-py3-none-any.whl")])
     new = inspect(path, NOW)
-    (tmp_path / "scratch").mkdir()
-    store(new, tmp_path / "index", tmp_path / "scratch")
+    store(new, tmp_path / "index")
     assert (tmp_path / "index" / new.file.place).read_bytes() == path.read_bytes()
     path.write_bytes(b"other")
     # It is there already, and so its source is not looked at any more.
-    store(new, tmp_path / "index", tmp_path / "scratch")
+    store(new, tmp_path / "index")
     with pytest.raises(IndexingError):
-        store(new, tmp_path / "elsewhere", tmp_path / "scratch")
+        store(new, tmp_path / "elsewhere")
     assert [path for path in (tmp_path / "elsewhere").rglob("*.whl") if path.is_file()] == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.parser
 import html
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _RELEASES = "releases.json"
+
+# The wheels of each project and version.
+_Wheels: TypeAlias = "dict[tuple[str, str], list[tuple[WheelName, File]]]"
 
 
 def render(
@@ -93,10 +96,16 @@ def _page(folder: Path, distribution: str, releases: dict[str, Any], projects: d
     newest_first = sorted(releases, key=Version, reverse=True)
     metadata = _metadata(folder, projects[name], newest_first[0])
     required = {canonicalize_name(Requirement(text).name) for text in metadata.get_all("Requires-Dist", [])}
+    wheels: _Wheels = {}
+    for project in family:
+        for file in projects.get(project, []):
+            if file.filename.endswith(".whl"):
+                pair = (WheelName.parse(file.filename), file)
+                wheels.setdefault((project, version_of(file.filename)), []).append(pair)
     return Page(
         distribution=distribution,
         summary=metadata.get("Summary", ""),
-        releases=tuple(_release(name, version, releases[version], projects) for version in newest_first),
+        releases=tuple(_release(name, version, releases[version], wheels) for version in newest_first),
         companions=tuple(other for other in others if other in required),
         others=others,
     )
@@ -110,19 +119,19 @@ def _metadata(folder: Path, files: list[File], version: str) -> Message:
     return email.parser.BytesParser().parsebytes(data)
 
 
-def _release(name: str, version: str, facts: dict[str, Any], projects: dict[str, list[File]]) -> Release:
+def _release(name: str, version: str, facts: dict[str, Any], wheels: _Wheels) -> Release:
     from variantkit.selector import Entry, Release
 
-    def wheels(project: str) -> list[tuple[WheelName, File]]:
-        files = [file for file in projects.get(project, []) if version_of(file.filename) == version]
-        return [(WheelName.parse(file.filename), file) for file in files if file.filename.endswith(".whl")]
-
-    own = wheels(name)
+    own = wheels.get((name, version), [])
     labels = {wheel.label for wheel, _ in own}
     entries = []
     for row in facts["classifiers"]:
         is_base = row["name"] == facts["base"]
-        mine = [pair for pair in own if not pair[0].label] if is_base else wheels(f"{name}-{row['name']}")
+        mine = (
+            [pair for pair in own if not pair[0].label]
+            if is_base
+            else wheels.get((f"{name}-{row['name']}", version), [])
+        )
         # Base wheels differ a little by their Python; the largest is what one has to reckon with.
         sizes: dict[str, int] = {}
         for wheel, file in mine:

@@ -54,7 +54,7 @@ class Generations:
             path.mkdir(exist_ok=True)
 
     def announce(self, places: Iterable[str]) -> None:
-        """Say that files will be stored in these places, which are on no page yet."""
+        """Say that files will be stored in these places: what is half there after a kill is removed by the next writer."""
         fresh = [place for place in places if not (self.folder / place).exists()]
         write_atomically(self.incoming / _ANNOUNCED, json.dumps(fresh) + "\n")
 

@@ -17,6 +17,7 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
 from variantkit.attestations import provenance
 from variantkit.errors import IndexingError, WheelError
+from variantkit.generations import SIDECARS
 from variantkit.origin import check_origin
 from variantkit.pages import VARIANTS_SUFFIX, File
 from variantkit.repair import row_of
@@ -100,8 +101,8 @@ def inspect(path: Path, time: str, matrix: Matrix | None = None) -> Incoming:
     return Incoming(source=path, file=file, project=project, metadata=metadata, variant=variant, provenance=attested)
 
 
-def store(new: Incoming, folder: Path, scratch: Path) -> None:
-    """Put a file in its place in the repository `folder`, and what belongs beside it; `scratch` is of the same disk.
+def store(new: Incoming, folder: Path) -> None:
+    """Put a file in its place in the repository `folder`, which was announced before, and what belongs beside it.
 
     Raises `IndexingError` where its content is not any more what was looked at.
     """
@@ -109,20 +110,18 @@ def store(new: Incoming, folder: Path, scratch: Path) -> None:
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = scratch / new.file.sha256
-    for ending, data in ((".metadata", new.metadata), (".provenance", new.provenance)):
-        if data is not None:
-            beside.write_bytes(data)
-            beside.replace(place.with_name(place.name + ending))
     digest = hashlib.sha256()
-    with contextlib.suppress(FileNotFoundError), new.source.open("rb") as source, beside.open("wb") as target:
+    with contextlib.suppress(FileNotFoundError), new.source.open("rb") as source, place.open("wb") as target:
         while data := source.read(1 << 20):
             digest.update(data)
             target.write(data)
     if digest.hexdigest() != new.file.sha256:
+        place.unlink(missing_ok=True)
         msg = f"{new.source} was changed, or removed, while it was being published. Publish again."
         raise IndexingError(msg)
-    beside.replace(place)
+    for ending, content in zip(SIDECARS, (new.metadata, new.provenance), strict=True):
+        if content is not None:
+            place.with_name(place.name + ending).write_bytes(content)
 
 
 def _inspect_sdist(path: Path) -> tuple[str, str | None]:

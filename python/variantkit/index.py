@@ -102,7 +102,7 @@ class Repository:
             fresh = [*self._fresh(touched, new), *self._derive_variants(touched, new, time, replace=replace)]
             self._generations.announce(each.file.place for each in fresh)
             for each in fresh:
-                store(each, self.folder, self._generations.incoming)
+                store(each, self.folder)
             after = _by_place(touched)
             if not self._switch(touched, before.keys() - after.keys(), matrix, _versions(new, matrix)):
                 return Published(simple=self.simple, unchanged=len(new))

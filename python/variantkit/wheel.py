@@ -38,6 +38,8 @@ __all__ = ["LABEL", "Entry", "Wheel", "WheelName", "find_wheels", "record_hash",
 LABEL = re.compile(r"[0-9a-z_.]+")
 """What a label may be; match the whole of it."""
 
+_SMALL = 1 << 20
+
 _FIRST_TIME = (1980, 1, 1, 0, 0, 0)
 
 # `packaging` lets more pass, blanks and # among it, which would have to be escaped wherever a name is written.
@@ -64,6 +66,7 @@ class WheelName:
     label: str = ""
 
     @classmethod
+    @functools.lru_cache(maxsize=1 << 16)
     def parse(cls, filename: str) -> WheelName:
         """Read a file name; raise `WheelError` when it is not that of a wheel."""
         stem, dot, _ = filename.rpartition(".whl")
@@ -134,8 +137,7 @@ class Wheel:
     @functools.cached_property
     def files(self) -> tuple[str, ...]:
         """The names of its files, in the order of the archive."""
-        with self._open() as archive:
-            return tuple(name for name in archive.namelist() if not name.endswith("/"))
+        return tuple(info.filename for info in self._infos if not info.filename.endswith("/"))
 
     @functools.cached_property
     def dist_info(self) -> str:
@@ -148,8 +150,8 @@ class Wheel:
 
     def read(self, name: str) -> bytes:
         """Return the content of one file."""
-        if "entries" in self.__dict__ and name in self.entries:
-            return self.entries[name].data
+        if "_contents" in self.__dict__ and name in self._contents:
+            return self._contents[name].data
         with self._open() as archive:
             try:
                 info = archive.getinfo(name)
@@ -175,19 +177,28 @@ class Wheel:
     @functools.cached_property
     def entries(self) -> dict[str, Entry]:
         """All files but RECORD, with their content."""
-        entries = {}
+        record = f"{self.dist_info}/RECORD"
+        return {name: entry for name, entry in self._contents.items() if name != record}
+
+    @functools.cached_property
+    def _contents(self) -> dict[str, Entry]:
+        contents = {}
         with self._open() as archive:
             for info in archive.infolist():
-                if not info.filename.endswith("/") and info.filename != f"{self.dist_info}/RECORD":
+                if not info.filename.endswith("/"):
                     data = self._content(archive, info)
-                    entries[info.filename] = Entry(data=data, executable=bool(info.external_attr >> 16 & 0o111))
-        return entries
+                    contents[info.filename] = Entry(data=data, executable=bool(info.external_attr >> 16 & 0o111))
+        return contents
+
+    @functools.cached_property
+    def _infos(self) -> tuple[zipfile.ZipInfo, ...]:
+        with self._open() as archive:
+            return tuple(archive.infolist())
 
     @functools.cached_property
     def time(self) -> tuple[int, int, int, int, int, int]:
         """The latest time stamp in it, which is that of the sources where SOURCE_DATE_EPOCH was respected."""
-        with self._open() as archive:
-            return max((info.date_time for info in archive.infolist()), default=_FIRST_TIME)
+        return max((info.date_time for info in self._infos), default=_FIRST_TIME)
 
     @functools.cached_property
     def manifests(self) -> dict[str, dict[str, str]]:
@@ -220,6 +231,7 @@ class Wheel:
         Raises `WheelError` where not even that can be done.
         """
         record = f"{self.dist_info}/RECORD"
+        entries = self.entries  # RECORD is read with them
         try:
             table = csv.reader(io.StringIO(self.read(record).decode(), newline=""))
             rows = {row[0]: row[1] for row in table if len(row) == 3}
@@ -231,7 +243,7 @@ class Wheel:
         defects += [f"{name} leads out of the wheel" for name in self.files if _OUTSIDE.search(name)]
         counts = collections.Counter(self.files)
         defects += [f"{name} is there twice" for name in sorted(counts) if counts[name] > 1]
-        for name, entry in self.entries.items():
+        for name, entry in entries.items():
             if name in signatures:
                 continue
             if name not in rows:
@@ -242,7 +254,9 @@ class Wheel:
 
     def _open(self) -> zipfile.ZipFile:
         try:
-            return zipfile.ZipFile(self.path)
+            # An archive is read in dozens of small steps, which are what thousands of small wheels cost.
+            small = self.path.stat().st_size <= _SMALL
+            return zipfile.ZipFile(io.BytesIO(self.path.read_bytes()) if small else self.path)
         except _DAMAGE as error:
             msg = f"{self.path} cannot be read as a wheel: {error}. Build it again, or leave it out."
             raise WheelError(msg) from error
