@@ -99,7 +99,9 @@ class Generate:
     )
     table: str = _optional("", "A Markdown page with the table of classifiers.")
     environment: str = _optional("", "A Markdown page with the environment variables.")
-    installing: str = _optional("", "A Markdown page whose marked blocks are ready-made lines, for the lowest classifier.")
+    installing: str = _optional(
+        "", "A Markdown page whose marked blocks are ready-made lines, for the lowest classifier."
+    )
     github: str = _optional("", "The folder of the GitHub workflows: .github/workflows.")
     gitlab: str = _optional("", "The GitLab pipeline, for a .gitlab-ci.yml to include.")
 
