@@ -1,15 +1,18 @@
 """What a release costs, beside building each classifier for each Python separately, as others do; and what an index costs.
 
-**Release.** `python -m tools.release` in a fresh clone with nothing built: everything (its private build environments are
-made, from PyPI or uv's cache), again with nothing changed, and after one line of a kernel was changed.
+**Release.** `python -m tools.release` in a fresh clone of what is committed, with its own build folder and no ccache: from
+nothing, again with nothing changed, and after one line of a kernel was changed. What is downloaded from PyPI is not part of
+that: the private build environments are made once before, in another folder, with an empty cache of uv, which is a row of
+its own (with the network of that hour); the release then makes its own from that cache. Pythons and a compiler are there.
 
-**Separately.** A wheel that holds the binding and the kernels of one classifier is compiled for each classifier and each
-Python ABI, each from nothing in a build tree of its own, with the classifier's flags for all of it. Both ways use the same
-compiler, no ccache, the same build environments, made before, and one wheel after the other with ninja on all CPUs; ours
-is measured before and after the other, and the mean is taken, so that a slow quarter of an hour hits both. Ours is
-`tools.build`'s part: each classifier once, the base wheel once per ABI.
+**Separately.** A wheel with the binding and the kernels of one classifier is compiled for each classifier and each Python
+ABI, from nothing, in a build tree of its own, as a project does that has one wheel per combination. Both ways use the same
+backend, compiler, flags and build environments (made before), no ccache, and one wheel after the other with ninja on all
+CPUs. Of a release, only the same part is counted: each classifier once, and the base wheel once per ABI, which also packs
+the library of its classifier. The wheels of the two ways take turns, so that a slow quarter of an hour hits both.
 
-**Index.** 200 releases of 30 wheels of a few hundred bytes, published at once, and then a release more, again and again.
+**Index.** 200 releases of 30 wheels of a few hundred bytes each, base wheels with labels and wheels of classifiers, are
+published at once in an empty folder, with a front page; then one release more is added, again and again. Medians.
 """
 
 from __future__ import annotations
@@ -27,14 +30,18 @@ from typing import TYPE_CHECKING, Any
 
 import machine
 
+from variantkit import variants
 from variantkit.build import Builder, choose_interpreters
+from variantkit.environments import BuildEnvironment
 from variantkit.index import Repository
-from variantkit.matrix import read_matrix
+from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.progress import Progress
 from variantkit.wheel import Entry, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from variantkit.interpreters import Interpreter
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = {
@@ -42,24 +49,27 @@ LIMITS = {
     "again_s": 20.0,
     "one_kernel_file_s": 120.0,
     "ratio_to_separate": 0.35,
-    "index_200_releases_s": 10.0,
-    "one_release_more_s": 1.0,
+    "index_all_releases_s": 10.0,
+    "index_one_more_s": 1.0,
 }
 TIME = (2026, 11, 24, 0, 0, 0)
+PLATFORM = "manylinux_2_27_x86_64.manylinux_2_28_x86_64"
 
 
 def main() -> int:
     """Measure, print, write the result; status 1 when something is over its limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--quick", action="store_true", help="one Python, one classifier, 20 releases; nothing is written"
+        "--quick",
+        action="store_true",
+        help="one Python, two classifiers, 20 releases: to see that it works; nothing is written",
     )
     parser.add_argument(
         "--only", choices=("release", "separate", "index"), help="measure one of them; nothing is written"
     )
     options = parser.parse_args()
     os.environ["CCACHE_DISABLE"] = "1"
-    rows: dict[str, float] = {}
+    rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="release-benchmark-") as folder:
         if options.only in {None, "release"}:
             rows |= measure_release(Path(folder), quick=options.quick)
@@ -67,71 +77,70 @@ def main() -> int:
             rows |= measure_separate(Path(folder), quick=options.quick)
         if options.only in {None, "index"}:
             rows |= measure_index(Path(folder), releases=20 if options.quick else 200)
+    limits = {} if options.quick else LIMITS
     for name, value in rows.items():
-        print(f"{name:<28} {value:8.2f}" + (f"   limit {LIMITS[name]:g}" if name in LIMITS else ""))
+        limit = f"   limit {limits[name]:g}" if name in limits else ""
+        print(f"{name:<28} {value:10.2f}{limit}" if isinstance(value, float) else f"{name:<28} {value:>10}")
     if not options.quick and options.only is None:
-        result = {"machine": machine.describe(), "limits": LIMITS, "rows": rows}
+        result = {"machine": {**machine.describe(), "compiler": compiler()}, "limits": LIMITS, "rows": rows}
         print(f"written to {os.path.relpath(machine.save('release', result))}")
-    return int(any(rows[name] > limit for name, limit in LIMITS.items() if name in rows))
+    return int(any(rows[name] > limit for name, limit in limits.items() if name in rows))
 
 
-def clone(folder: Path, name: str) -> Path:
-    """Return a fresh clone of what is committed."""
-    target = folder / name
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
-    return target
-
-
-def measure_release(folder: Path, *, quick: bool) -> dict[str, float]:
-    """Time a whole release: from nothing, with nothing changed, with one kernel file changed."""
+def measure_release(folder: Path, *, quick: bool) -> dict[str, Any]:
+    """Time a whole release: from nothing, with nothing changed, with one line of a kernel changed."""
+    interpreters = choose_interpreters(ROOT)[: 1 if quick else None]
+    os.environ["UV_CACHE_DIR"] = str(folder / "uv-cache")
     tree = clone(folder, "release")
-    words = ["--classifiers", "avx2", "--python", choose_interpreters(ROOT)[0].tag] if quick else []
+    with timed() as environments:
+        build_environments(folder / "downloads", tree, interpreters)
+    chosen = ["--classifiers", "avx2"] if quick else []
+    command = [sys.executable, "-m", "tools.release", *chosen, "--python", ",".join(abis(interpreters))]
 
     def run(*more: str) -> float:
         with timed() as seconds:
-            subprocess.run([sys.executable, "-m", "tools.release", *words, *more], cwd=tree, check=True)
+            subprocess.run([*command, *more], cwd=tree, check=True, stdout=subprocess.DEVNULL)
         return seconds[0]
 
-    found = {"from_nothing_s": run(), "again_s": run()}
-    kernel = tree / "native" / "kernels" / "elementwise.cpp"
-    kernel.write_text(kernel.read_text() + "namespace { [[maybe_unused]] constexpr int changed = 1; }\n")
-    return {**found, "one_kernel_file_s": run("--replace")}
+    found: dict[str, Any] = {"environments_from_pypi_s": environments[0], "from_nothing_s": run()}
+    found["again_s"] = statistics.median(run() for _ in range(3))
+    kernel, changed = tree / "native" / "kernels" / "elementwise.cpp", []
+    unroll = "constexpr std::int64_t kUnroll = {};"
+    for before, after in ((4, 2), (2, 3), (3, 5))[: 1 if quick else None]:
+        text = kernel.read_text(encoding="utf-8")
+        assert unroll.format(before) in text
+        kernel.write_text(text.replace(unroll.format(before), unroll.format(after), 1), encoding="utf-8")
+        changed.append(run("--replace"))
+    return {**found, "one_kernel_file_s": statistics.median(changed)}
 
 
-def measure_separate(folder: Path, *, quick: bool) -> dict[str, float]:
-    """Time the compilations of a release, and one of each classifier for each Python."""
+def measure_separate(folder: Path, *, quick: bool) -> dict[str, Any]:
+    """Time the compilations of a release, and one for each classifier and each Python; they take turns."""
     interpreters = choose_interpreters(ROOT)[: 1 if quick else None]
-    names = [row.name for row in read_matrix(ROOT).published("linux-x86_64")][-2 if quick else 0 :]
-    trees = {name: clone(folder, f"separate-{name}") for name in names}
-    for name, tree in trees.items():
-        # The base wheel of this tree is one of that classifier: it compiles those kernels, and the binding with their flags.
-        generated = tree / "native" / "classifiers.cmake"
-        base = read_matrix(ROOT).project.base
-        generated.write_text(generated.read_text().replace(f'VARIANTKIT_BASE "{base}"', f'VARIANTKIT_BASE "{name}"'))
+    base = read_matrix(ROOT).project.base
+    names = [row.name for row in read_matrix(ROOT).published("linux-x86_64")][: 2 if quick else None]
     ours = clone(folder, "ours")
-    environments = build_environments(ours, interpreters)
-
-    def build_ours(number: int) -> float:
-        builder = Builder(root=ours, out=folder / "out", progress=Progress(0), work=folder / f"work-{number}")
-        (folder / f"work-{number}").mkdir()
-        (folder / f"work-{number}" / "envs").symlink_to(ours / "build" / "envs")
+    environments = build_environments(folder / "ours" / "build" / "envs", ours, interpreters)
+    builder = Builder(root=ours, out=folder / "ours-out", progress=Progress(len(names) + len(interpreters) + 1))
+    mine, separate = 0.0, 0.0
+    for name in sorted(names, key=lambda name: name == base):
         with timed() as seconds:
-            builder.build(list(dict.fromkeys([*names, builder.matrix.project.base])), interpreters)
-        return seconds[0]
-
-    before = build_ours(1)
-    separate = 0.0
-    for name, tree in trees.items():
+            # The base's name stands for its kernels and all base wheels.
+            builder.build([name], interpreters)
+        mine += seconds[0]
+        tree = clone(folder, f"separate-{name}")
+        # The base wheel of this tree is one of that classifier.
+        generated = tree / "native" / "classifiers.cmake"
+        text = generated.read_text(encoding="utf-8")
+        assert f'VARIANTKIT_BASE "{base}"' in text
+        generated.write_text(text.replace(f'VARIANTKIT_BASE "{base}"', f'VARIANTKIT_BASE "{name}"'), encoding="utf-8")
         for tag, python in environments.items():
-            command = [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "separate-out", tree]
+            words = [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "separate-out", tree]
+            command = [*map(str, words), f"-Cbuild-dir={folder / 'trees' / f'{name}-{tag}'}"]
             with timed() as seconds:
-                subprocess.run(
-                    [*command, f"-Cbuild-dir={folder / 'trees' / f'{name}-{tag}'}"], check=True, stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )  # fmt: skip
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             separate += seconds[0]
-            print(f"separate {name} {tag}: {seconds[0]:.1f} s", flush=True)
-    mine = (before + build_ours(2)) / 2
+            print(f"separately {name} for {tag}: {seconds[0]:.1f} s", file=sys.stderr, flush=True)
     return {
         "classifiers": len(names),
         "abis": len(interpreters),
@@ -141,45 +150,82 @@ def measure_separate(folder: Path, *, quick: bool) -> dict[str, float]:
     }
 
 
-def build_environments(tree: Path, interpreters: list[Any]) -> dict[str, Path]:
-    """Make the build environments, which both ways use, and return their Pythons."""
-    from variantkit.environments import BuildEnvironment
-    from variantkit.matrix import read_pyproject
+def measure_index(folder: Path, *, releases: int, runs: int = 3, more: int = 5) -> dict[str, Any]:
+    """Time the publication of many releases at once, and of one more."""
+    matrix = read_matrix(ROOT)
+    document = variants.describe(matrix)
+    wheels = [
+        synthetic_release(folder / "wheels" / str(number), f"{number // 10}.{number % 10}.0", document)
+        for number in range(releases + more)
+    ]
+    every, one = [], []
+    for run in range(runs):
+        # Each in a folder of its own, and none is removed before the end: ext4 makes files more slowly after many were.
+        repository = Repository(folder / f"index-{run}")
+        with timed() as seconds:
+            repository.publish(wheels[:releases], matrix=matrix)
+        every.append(seconds[0])
+        for release in wheels[releases:]:
+            with timed() as seconds:
+                repository.publish([release], matrix=matrix)
+            one.append(seconds[0])
+    return {
+        "index_releases": releases,
+        "index_wheels": sum(len(list(release.iterdir())) for release in wheels[:releases]),
+        "index_all_releases_s": statistics.median(every),
+        "index_one_more_s": statistics.median(one),
+    }
 
+
+def synthetic_release(folder: Path, version: str, document: dict[str, Any]) -> Path:
+    """Make a release of 30 wheels of the size of their metadata, and return its folder."""
+    labels = list(document["variants"])
+    made = [(f"ndkernels_{label}", "py3-none", "") for label in labels if label != variants.NULL]
+    for minor in range(10, 100):
+        made += [("ndkernels", f"cp3{minor}-cp3{minor}", label) for label in ("", *labels)]
+    for name, python, label in made[:30]:
+        info = f"{name}-{version}.dist-info"
+        texts = {
+            f"{name}/__init__.py": f'"""{version} {python} {label}"""\n',
+            f"{info}/METADATA": f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\nRequires-Python: >=3.10\n",
+            f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: benchmark\nTag: {python}-linux_x86_64\n",
+        }
+        if label:
+            texts[f"{info}/variant.json"] = variants.dumps(variants.for_label(document, label))
+        path = folder / ("-".join(filter(None, (name, version, python, PLATFORM, label))) + ".whl")
+        write_wheel(path, {key: Entry(data=text.encode()) for key, text in texts.items()}, info, TIME)
+    return folder
+
+
+def clone(folder: Path, name: str) -> Path:
+    """Return a fresh clone of what is committed."""
+    target = folder / name
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
+    return target
+
+
+def build_environments(folder: Path, tree: Path, interpreters: list[Interpreter]) -> dict[str, Path]:
+    """Make the build environments of a project and return their Pythons."""
     requires = read_pyproject(tree)["build-system"]["requires"]
     found = {}
     for interpreter in interpreters:
-        environment = BuildEnvironment(tree / "build" / "envs" / interpreter.tag, interpreter.executable, requires)
+        environment = BuildEnvironment(folder / interpreter.tag, interpreter.executable, requires)
         environment.ensure()
         found[interpreter.tag] = environment.python
     return found
 
 
-def measure_index(folder: Path, *, releases: int) -> dict[str, float]:
-    """Time the publication of many releases at once, and of one more."""
-    wheels = folder / "wheels"
-    for number in range(releases + 5):
-        for each in range(30):
-            name = "demo" if each < 24 else f"demo-extra{each}"
-            stem = f"{name.replace('-', '_')}-{number}.0"
-            info = f"{stem}.dist-info"
-            text = f"Metadata-Version: 2.4\nName: {name}\nVersion: {number}.0\nRequires-Python: >=3.10\n\n"
-            entries = {
-                f"{info}/METADATA": Entry(data=text.encode()),
-                f"{info}/WHEEL": Entry(data=f"Wheel-Version: 1.0\nBuild: {each}\nTag: py3-none-any\n".encode()),
-                f"{name.replace('-', '_')}.py": Entry(data=f"number = {number, each}\n".encode()),
-            }
-            path = wheels / str(number) / f"{stem}-py3-none-manylinux_2_{each + 5}_x86_64.whl"
-            write_wheel(path, entries, info, TIME)
-    repository = Repository(folder / "index")
-    with timed() as seconds:
-        repository.publish([wheels / str(number) for number in range(releases)])
-    more = []
-    for number in range(releases, releases + 5):
-        with timed() as each_seconds:
-            repository.publish([wheels / str(number)])
-        more.append(each_seconds[0])
-    return {"releases": releases, "index_200_releases_s": seconds[0], "one_release_more_s": statistics.median(more)}
+def abis(interpreters: list[Interpreter]) -> list[str]:
+    """Return what `--python` calls the interpreters: the first that has the stable ABI stands for it."""
+    api = read_pyproject(ROOT)["tool"]["scikit-build"]["wheel"]["py-api"]
+    stable = (int(api[2]), int(api[3:]))
+    return [f"{api}-abi3" if each.version >= stable and not each.free_threaded else each.tag for each in interpreters]
+
+
+def compiler() -> str:
+    """Return what the C++ compiler says it is."""
+    command = [os.environ.get("CXX") or "c++", "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 @contextlib.contextmanager
