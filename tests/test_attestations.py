@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from certificates import GITHUB, certificate
 from variantkit.attestations import provenance
 from variantkit.errors import IndexingError
 
 NAME, DIGEST = "demo-1.0-py3-none-any.whl", "ab" * 32
 
 
-def attestation(name: str = NAME, digest: str = DIGEST) -> dict[str, Any]:
+def attestation(name: str = NAME, digest: str = DIGEST, identity: str | None = GITHUB) -> dict[str, Any]:
     """Return an attestation as publishing tools write it."""
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
@@ -27,7 +28,7 @@ def attestation(name: str = NAME, digest: str = DIGEST) -> dict[str, Any]:
     }
     return {
         "version": 1,
-        "verification_material": {"certificate": "MIIC", "transparency_entries": [{}]},
+        "verification_material": {"certificate": certificate(identity), "transparency_entries": [{}]},
         "envelope": {"statement": base64.b64encode(json.dumps(statement).encode()).decode(), "signature": "MEUC"},
     }
 
@@ -53,6 +54,29 @@ def test_one_attestation_is_wrapped(path: Path) -> None:
     document = json.loads(found)
     assert document["version"] == 1
     assert [bundle["attestations"] for bundle in document["attestation_bundles"]] == [[attestation()]]
+
+
+@pytest.mark.parametrize(
+    ("identity", "publisher"),
+    [
+        (GITHUB, {"kind": "GitHub", "repository": "ada/engine", "workflow": "release.yml"}),
+        (
+            "https://gitlab.com/group/sub/engine//.gitlab-ci.yml@refs/tags/v1.0",
+            {"kind": "GitLab", "repository": "group/sub/engine", "workflow_filepath": ".gitlab-ci.yml"},
+        ),
+    ],
+)
+def test_the_publisher_is_who_has_signed(path: Path, identity: str, publisher: dict[str, str]) -> None:
+    path.with_name(f"{NAME}.publish.attestation").write_text(json.dumps(attestation(identity=identity)))
+    document = json.loads(provenance(path, DIGEST) or b"")
+    assert [bundle["publisher"] for bundle in document["attestation_bundles"]] == [publisher]
+
+
+@pytest.mark.parametrize("identity", [None, "https://ci.example.org/ada/engine"])
+def test_a_publisher_that_is_not_known(path: Path, identity: str | None) -> None:
+    path.with_name(f"{NAME}.publish.attestation").write_text(json.dumps(attestation(identity=identity)))
+    with pytest.raises(IndexingError, match=r"Give the whole provenance, as demo-1\.0-py3-none-any\.whl\.provenance"):
+        provenance(path, DIGEST)
 
 
 def test_a_provenance_is_taken_as_it_is_and_goes_first(path: Path) -> None:

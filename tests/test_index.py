@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from certificates import certificate
 from index_reader import IndexReader
 from tiny_wheels import TIME, base_wheel, classifier_wheel, matrix, row, wheel
 from variantkit.cli import index as command
@@ -410,11 +411,10 @@ def test_there_is_no_such_release_to_yank(tmp_path: Path, target: Path) -> None:
 # Attestations
 
 
-def attestation(path: Path) -> str:
+def attestation(path: Path, signature: str = "MEUC") -> str:
     statement = {"subject": [{"name": path.name, "digest": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}}]}
-    return json.dumps(
-        {"version": 1, "envelope": {"statement": base64.b64encode(json.dumps(statement).encode()).decode()}}
-    )
+    envelope = {"statement": base64.b64encode(json.dumps(statement).encode()).decode(), "signature": signature}
+    return json.dumps({"version": 1, "verification_material": {"certificate": certificate()}, "envelope": envelope})
 
 
 def test_an_attestation_is_served_beside_its_file(tmp_path: Path, target: Path) -> None:
@@ -426,6 +426,56 @@ def test_an_attestation_is_served_beside_its_file(tmp_path: Path, target: Path) 
     document = json.loads(fetch(target, entry["provenance"]))
     assert document["attestation_bundles"][0]["attestations"][0] == json.loads(attestation(path))
     assert f'data-provenance="{entry["provenance"]}"' in (target / "simple/demo/index.html").read_text()
+
+
+def test_an_attestation_may_come_after_its_file_and_be_made_anew(tmp_path: Path, target: Path) -> None:
+    path = plain(tmp_path)
+    write_index([path], target)
+    before = listed(target)[path.name]
+    beside = path.with_name(f"{path.name}.publish.attestation")
+    for signature in ("MEUC", "MEUD"):
+        beside.write_text(attestation(path, signature))
+        Repository(target).publish([path])
+        entry = listed(target)[path.name]
+        assert {**entry, "provenance": None} == {**before, "provenance": None}
+        served = json.loads(fetch(target, entry["provenance"]))
+        assert served["attestation_bundles"][0]["attestations"][0] == json.loads(beside.read_text())
+    beside.unlink()
+    Repository(target).publish([path])
+    assert listed(target)[path.name] == entry
+
+
+def test_an_attestation_is_served_when_a_file_comes_back(tmp_path: Path, target: Path) -> None:
+    first, second = plain(tmp_path / "a"), plain(tmp_path / "b", "more")
+    second = second.rename(second.with_name(first.name))
+    write_index([first], target)
+    write_index([second], target)
+    first.with_name(f"{first.name}.publish.attestation").write_text(attestation(first))
+    write_index([first], target)
+    assert fetch(target, listed(target)[first.name]["provenance"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "metadata", "no metadata"])
+def test_replace_mends_what_is_damaged(tmp_path: Path, target: Path, damage: str) -> None:
+    path = plain(tmp_path)
+    write_index([path], target)
+    entry = listed(target)[path.name]
+    place = target / entry["url"].removeprefix("../../")
+    beside = place.with_name(f"{place.name}.metadata")
+    good = place.read_bytes(), beside.read_bytes()
+    if damage == "cut":
+        place.write_bytes(good[0][:-5])
+    elif damage == "flip":
+        place.write_bytes(good[0][:-5] + b"zzzzz")
+    elif damage == "gone":
+        place.unlink()
+    elif damage == "metadata":
+        beside.write_bytes(b"Name: other\n")
+    else:
+        beside.unlink()
+    Repository(target).publish([path], replace=True)
+    assert (place.read_bytes(), beside.read_bytes()) == good
+    assert listed(target)[path.name] == entry
 
 
 def test_an_attestation_of_another_file_keeps_the_release_out(tmp_path: Path, target: Path) -> None:

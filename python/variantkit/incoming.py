@@ -17,6 +17,7 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
 from variantkit.attestations import provenance
 from variantkit.errors import IndexingError, WheelError
+from variantkit.files import write_atomically
 from variantkit.generations import SIDECARS
 from variantkit.origin import check_origin
 from variantkit.pages import VARIANTS_SUFFIX, File
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from variantkit.matrix import Matrix
 
-__all__ = ["Incoming", "files_in", "inspect", "store"]
+__all__ = ["Incoming", "files_in", "inspect", "is_attested", "is_intact", "store"]
 
 
 # What needs no escaping in an address.
@@ -107,21 +108,42 @@ def store(new: Incoming, folder: Path) -> None:
     Raises `IndexingError` where its content is not any more what was looked at.
     """
     place = folder / new.file.place
-    if place.exists():
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with contextlib.suppress(FileNotFoundError), new.source.open("rb") as source, place.open("wb") as target:
-        while data := source.read(1 << 20):
-            digest.update(data)
-            target.write(data)
-    if digest.hexdigest() != new.file.sha256:
-        place.unlink(missing_ok=True)
-        msg = f"{new.source} was changed, or removed, while it was being published. Publish again."
-        raise IndexingError(msg)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with contextlib.suppress(FileNotFoundError), new.source.open("rb") as source, place.open("wb") as target:
+            while data := source.read(1 << 20):
+                digest.update(data)
+                target.write(data)
+        if digest.hexdigest() != new.file.sha256:
+            place.unlink(missing_ok=True)
+            msg = f"{new.source} was changed, or removed, while it was being published. Publish again."
+            raise IndexingError(msg)
+    # An attestation may come after its file, and another one in place of the first.
     for ending, content in zip(SIDECARS, (new.metadata, new.provenance), strict=True):
         if content is not None:
-            place.with_name(place.name + ending).write_bytes(content)
+            beside = place.with_name(place.name + ending)
+            write_atomically(beside, content) if beside.exists() else beside.write_bytes(content)
+
+
+def is_intact(new: Incoming, folder: Path) -> bool:
+    """Return whether a published file is what it should be: its own content and what belongs beside it."""
+    place = folder / new.file.place
+    try:
+        same = hashlib.sha256(place.read_bytes()).hexdigest() == new.file.sha256
+        metadata = place.with_name(place.name + SIDECARS[0])
+        return same and (new.metadata is None or metadata.read_bytes() == new.metadata)
+    except OSError:
+        return False
+
+
+def is_attested(new: Incoming, folder: Path) -> bool:
+    """Return whether the repository has the provenance that comes with a file, or none comes."""
+    place = folder / new.file.place
+    try:
+        return new.provenance in (None, place.with_name(place.name + SIDECARS[1]).read_bytes())
+    except OSError:
+        return new.provenance is None
 
 
 def _inspect_sdist(path: Path) -> tuple[str, str | None]:

@@ -26,7 +26,7 @@ from variantkit import front, pages, variants
 from variantkit.errors import IndexingError, StorageError
 from variantkit.files import write_atomically
 from variantkit.generations import Generations
-from variantkit.incoming import Incoming, files_in, inspect, store
+from variantkit.incoming import Incoming, files_in, inspect, is_attested, is_intact, store
 from variantkit.lock_file import only_writer
 from variantkit.pages import VARIANTS_SUFFIX, File, version_of
 from variantkit.wheel import WheelName
@@ -99,7 +99,10 @@ class Repository:
             before = _by_place(touched)
             if replace:
                 self._take_away(touched, new)
-            fresh = [*self._fresh(touched, new), *self._derive_variants(touched, new, time, replace=replace)]
+            fresh = [
+                *self._fresh(touched, new, replace=replace),
+                *self._derive_variants(touched, new, time, replace=replace),
+            ]
             self._generations.announce(each.file.place for each in fresh)
             for each in fresh:
                 store(each, self.folder)
@@ -205,21 +208,34 @@ class Repository:
                 or (project, version_of(file.filename)) not in versions
             ]
 
-    def _fresh(self, touched: dict[str, list[File]], new: list[Incoming]) -> list[Incoming]:
-        """Return those that are not published yet, and put them on their pages."""
+    def _fresh(self, touched: dict[str, list[File]], new: list[Incoming], *, replace: bool) -> list[Incoming]:
+        """Return those that are to be stored, and put them on their pages.
+
+        They are those that are not published yet, those with an attestation that is new, and, with `replace`, those whose
+        published content is damaged.
+        """
         fresh = []
-        known = {(project, file.filename): file.sha256 for project, files in touched.items() for file in files}
+        known = {(project, file.filename): file for project, files in touched.items() for file in files}
         for each in new:
-            name = each.file.filename
-            if (each.project, name) not in known:
-                touched[each.project].append(each.file)
+            name, files = each.file.filename, touched[each.project]
+            before = known.get((each.project, name))
+            if before is None:
+                files.append(each.file)
                 fresh.append(each)
-            elif known[each.project, name] != each.file.sha256:
+                continue
+            if before.sha256 != each.file.sha256:
                 msg = (
                     f"{name} is published with another content, and a published file never changes. Raise the version; "
                     f"or, where nobody has it yet, give --replace."
                 )
                 raise IndexingError(msg)
+            if each.provenance is not None and before.provenance != each.file.provenance:
+                files[files.index(before)] = dataclasses.replace(before, provenance=each.file.provenance)
+            damaged = replace and not is_intact(each, self.folder)
+            if damaged:
+                (self.folder / each.file.place).unlink(missing_ok=True)
+            if damaged or not is_attested(each, self.folder):
+                fresh.append(each)
         return fresh
 
     def _derive_variants(
