@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variantkit.build import Builder, choose_interpreters
 from variantkit.host import this_machine
+from variantkit.lock_file import only_writer
 from variantkit.matrix import read_matrix
 from variantkit.progress import Progress
 
@@ -75,8 +77,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         warnings_are_errors=options.werror,
     )
     progress.total = builder.count(names, interpreters) + len(also)
-    wheels = [builder.pure_wheel(project, interpreters[0]) for project in also]
-    wheels += builder.build(names, interpreters)
+    with only_writer(builder.work, say=lambda text: print(text, file=sys.stderr, flush=True)):
+        wheels = [builder.pure_wheel(project, interpreters[0]) for project in also]
+        wheels += builder.build(names, interpreters)
     for wheel in wheels:
         print(os.path.relpath(wheel))
     return 0
