@@ -478,6 +478,32 @@ def test_replace_mends_what_is_damaged(tmp_path: Path, target: Path, damage: str
     assert listed(target)[path.name] == entry
 
 
+@pytest.mark.parametrize("damage", [b"", b"{}", None])
+def test_replace_mends_the_file_of_variants(tmp_path: Path, target: Path, damage: bytes | None) -> None:
+    made = [plain(tmp_path), variant(tmp_path, "avx2")]
+    write_index(made, target)
+    entry = listed(target)["demo-1.0-variants.json"]
+    place = target / entry["url"].removeprefix("../../")
+    good = place.read_bytes()
+    place.unlink() if damage is None else place.write_bytes(damage)
+    Repository(target).publish(made, replace=True)
+    assert place.read_bytes() == good
+    assert listed(target)["demo-1.0-variants.json"] == entry
+
+
+def test_replace_mends_what_a_page_says(tmp_path: Path, target: Path) -> None:
+    path = plain(tmp_path)
+    write_index([path], target)
+    page = (target / "simple" / "demo" / "index.json").resolve()
+    good = page.read_text()
+    document = json.loads(good)
+    document["files"][0]["size"] = 1
+    document["files"][0]["requires-python"] = ">=2"
+    page.write_text(json.dumps(document))
+    Repository(target).publish([path], replace=True)
+    assert (target / "simple" / "demo" / "index.json").read_text() == good
+
+
 def test_an_attestation_of_another_file_keeps_the_release_out(tmp_path: Path, target: Path) -> None:
     path = plain(tmp_path)
     path.with_name(f"{path.name}.provenance").write_text(attestation(plain(tmp_path, "other")))

@@ -46,7 +46,9 @@ def provenance(path: Path, sha256: str) -> bytes | None:
             for attestation in bundle["attestations"]
             for subject in json.loads(base64.b64decode(attestation["envelope"]["statement"]))["subject"]
         ]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except IndexingError:
+        raise
+    except (AttributeError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{source} is not an attestation as PEP 740 has them: {error!r}. Attest the file again, or remove it."
         raise IndexingError(msg) from error
     if not subjects or any(subject != (path.name, sha256) for subject in subjects):

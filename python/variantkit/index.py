@@ -155,6 +155,9 @@ class Repository:
             return pages.read_project(page.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except UnicodeDecodeError as error:
+            msg = f"{page} is damaged: {error}. Publish into a new place."
+            raise IndexingError(msg) from error
 
     def _places(self) -> set[str]:
         return {file.place for files in self.projects().values() for file in files}
@@ -229,12 +232,16 @@ class Repository:
                     f"or, where nobody has it yet, give --replace."
                 )
                 raise IndexingError(msg)
-            if each.provenance is not None and before.provenance != each.file.provenance:
-                files[files.index(before)] = dataclasses.replace(before, provenance=each.file.provenance)
-            damaged = replace and not is_intact(each, self.folder)
-            if damaged:
-                (self.folder / each.file.place).unlink(missing_ok=True)
-            if damaged or not is_attested(each, self.folder):
+            # What only a publication knows stays; everything else is what the file says, also where a page was damaged.
+            kept = dataclasses.replace(
+                each.file,
+                upload_time=before.upload_time,
+                yanked=before.yanked,
+                provenance=each.file.provenance or before.provenance,
+            )
+            if kept != before:
+                files[files.index(before)] = kept
+            if (replace and not is_intact(each, self.folder)) or not is_attested(each, self.folder):
                 fresh.append(each)
         return fresh
 
@@ -263,14 +270,17 @@ class Repository:
             name = next(WheelName.parse(each.file.filename) for each in members if each.variant is not None)
             filename = variants.index_filename(name.distribution, name.version)
             file = File(filename=filename, sha256=hashlib.sha256(data).hexdigest(), size=len(data), upload_time=time)
+            source = self._generations.incoming / f"{project}-{version}{VARIANTS_SUFFIX}"
+            derived = Incoming(source=source, file=file, project=project)
             if known is not None:
                 if known.place == file.place:
-                    continue
+                    if is_intact(derived, self.folder):
+                        continue
+                    derived = dataclasses.replace(derived, file=known)
                 files.remove(known)
-            source = self._generations.incoming / f"{project}-{version}{VARIANTS_SUFFIX}"
             write_atomically(source, data)
-            files.append(file)
-            fresh.append(Incoming(source=source, file=file, project=project))
+            files.append(derived.file)
+            fresh.append(derived)
         return fresh
 
     def _switch(
