@@ -32,8 +32,9 @@ __all__ = ["NATIVE", "add_sbom"]
 NATIVE = re.compile(r".+\.(so(\.[0-9.]+)?|pyd|dll|dylib)")
 """The names of files that hold machine code."""
 
-# These build; nothing of theirs is in what they have built.
-_TOOLS = frozenset({"build", "cmake", "hatchling", "ninja", "scikit-build-core", "variantkit"})
+# These build; nothing of theirs is in what they have built. What else an environment has, the frontend for one, has no part
+# in the bytes of a wheel, and so no place in a list that has to be the same everywhere.
+_TOOLS = frozenset({"cmake", "ninja", "scikit-build-core", "variantkit"})
 
 
 def add_sbom(path: Path, root: Path) -> None:
