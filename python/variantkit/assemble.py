@@ -7,11 +7,9 @@ inputs give the same bytes: time stamps are those of the inputs, which come from
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import math
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
@@ -19,6 +17,7 @@ from variantkit import variants
 from variantkit.errors import VariantError, WheelError
 from variantkit.files import write_atomically
 from variantkit.origin import check_origin
+from variantkit.platforms import common
 from variantkit.repair import row_of
 from variantkit.variant_migration import migrate
 from variantkit.variants import NULL
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from variantkit.matrix import Matrix, Row
 
 __all__ = ["Assembled", "Assembler", "Release", "migrate_file", "read_release"]
-
-_VERSIONED = re.compile(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)")
-_UNIVERSAL = "universal2"
-_LEGACY = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,7 +109,7 @@ class Assembler:
             return jobs
         for base in self.release.bases:
             for row, wheel in self.release.classifiers:
-                if row.label in wanted and _common_platform(base.name.platform, wheel.name.platform):
+                if row.label in wanted and common(base.name.platform, wheel.name.platform):
                     jobs.append((base, row, wheel))
             jobs.append((base, None, None))
         return jobs
@@ -126,7 +121,7 @@ class Assembler:
         platform, time, requires = base.name.platform, base.time, []
         if row is not None and classifier is not None:
             entries |= self._library(base, row, classifier)
-            platform = _common_platform(platform, classifier.name.platform)
+            platform = common(platform, classifier.name.platform)
             time = max(time, classifier.time)
             requires = [
                 each
@@ -222,43 +217,3 @@ def _with_requirements(metadata: bytes, requirements: list[str]) -> bytes:
 def _with_tags(text: bytes, name: WheelName) -> bytes:
     lines = [line for line in text.splitlines() if line and not line.startswith(b"Tag:")]
     return b"\n".join([*lines, *(f"Tag: {tag}".encode() for tag in sorted(map(str, name.tags))), b""])
-
-
-def _common_platform(one: str, two: str) -> str:
-    """Return the platform tags on which both wheels run, "" where there are none."""
-    if "any" in (one, two):
-        return two if one == "any" else one
-    pairs = itertools.product(map(_promise, one.split(".")), map(_promise, two.split(".")))
-    found = {tag for mine, theirs in pairs if (tag := _stricter(mine, theirs))}
-    return one if found == set(one.split(".")) else ".".join(sorted(found))
-
-
-class _Promise(NamedTuple):
-    """What a platform tag asks for: the system, the machine, and the version of its libc or of macOS."""
-
-    family: str
-    machine: str
-    version: tuple[float, ...]
-    tag: str
-
-
-def _promise(tag: str) -> _Promise:
-    family, _, rest = tag.partition("_")
-    match = _VERSIONED.fullmatch(f"{_LEGACY[family]}_{rest}" if family in _LEGACY else tag)
-    if match:
-        return _Promise(match[1], match[4], (int(match[2]), int(match[3])), tag)
-    # `linux_x86_64` promises nothing about the libc, so it is newer than each that does.
-    return _Promise("manylinux" if family == "linux" else family, rest, (math.inf,), tag)
-
-
-def _stricter(one: _Promise, two: _Promise) -> str:
-    """Return the tag of the machines that take both: the newer system of the two decides."""
-    if one.family != two.family:
-        return ""
-    newer = two if two.version > one.version else one
-    if one.machine == two.machine:
-        return newer.tag
-    if _UNIVERSAL not in (one.machine, two.machine):
-        return ""
-    machine = two.machine if one.machine == _UNIVERSAL else one.machine
-    return newer.tag.removesuffix(newer.machine) + machine

@@ -6,6 +6,7 @@ https://packaging.python.org/en/latest/specifications/platform-compatibility-tag
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from variantkit.wheel import WheelName
 
-__all__ = ["covers", "environment", "fit_together", "interpreters", "systems"]
+__all__ = ["common", "covers", "environment", "fit_together", "interpreters", "systems"]
 
 _VERSIONED = re.compile(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)")
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 _WINDOWS = {"win_amd64": "x86_64", "win_arm64": "arm64", "win32": "x86"}
-_UNIVERSAL = {"universal2": ("x86_64", "arm64")}
+_FAT = "universal2"
+_UNIVERSAL = {_FAT: ("x86_64", "arm64")}
 # For telling which Pythons take a wheel, those that exist and some to come are enough.
 _MINORS = range(6, 30)
 
@@ -122,3 +124,44 @@ def environment(system: str) -> dict[str, str]:
         "os_name": kind,
         "platform_machine": spelling.get(machine, machine),
     }
+
+
+def common(one: str, two: str) -> str:
+    """Return the platform tags on which both wheels run, "" where there are none."""
+    if "any" in (one, two):
+        return two if one == "any" else one
+    pairs = itertools.product(map(_promise, one.split(".")), map(_promise, two.split(".")))
+    found = {tag for mine, theirs in pairs if (tag := _stricter(mine, theirs))}
+    return one if found == set(one.split(".")) else ".".join(sorted(found))
+
+
+class _Promise(NamedTuple):
+    """What a platform tag asks for: the system, the machine, and the version of its libc or of macOS."""
+
+    family: str
+    machine: str
+    version: tuple[float, ...]
+    tag: str
+
+
+def _promise(tag: str) -> _Promise:
+    family, _, rest = tag.partition("_")
+    if family in _LEGACY:
+        return _Promise("manylinux", rest, _LEGACY[family], tag)
+    if match := _VERSIONED.fullmatch(tag):
+        return _Promise(match[1], match[4], (int(match[2]), int(match[3])), tag)
+    # `linux_x86_64` promises nothing about the libc, so it is newer than each that does.
+    return _Promise("manylinux" if family == "linux" else family, rest, (math.inf,), tag)
+
+
+def _stricter(one: _Promise, two: _Promise) -> str:
+    """Return the tag of the machines that take both: the newer system of the two decides."""
+    if one.family != two.family:
+        return ""
+    newer = two if two.version > one.version else one
+    if one.machine == two.machine:
+        return newer.tag
+    if _FAT not in (one.machine, two.machine):
+        return ""
+    machine = two.machine if one.machine == _FAT else one.machine
+    return newer.tag.removesuffix(newer.machine) + machine

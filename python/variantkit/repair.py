@@ -113,8 +113,9 @@ class Repairer:
             library = entries.get(f"{folder}/{fields.get('Library')}")
             if library is not None:
                 # auditwheel has changed the file where it had to bring a library along.
-                fields = {**fields, "Size": str(len(library.data)), "SHA256": hashlib.sha256(library.data).hexdigest()}  # noqa: PLW2901
-                text = "".join(f"{key}: {value}\n" for key, value in fields.items())
+                digest = hashlib.sha256(library.data).hexdigest()
+                true = {**fields, "Size": str(len(library.data)), "SHA256": digest}
+                text = "".join(f"{key}: {value}\n" for key, value in true.items())
                 entries[f"{folder}/MANIFEST"] = Entry(data=text.encode())
         path = self.out / wheel.path.name
         write_wheel(path, entries, wheel.dist_info, time)

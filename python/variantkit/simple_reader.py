@@ -114,7 +114,7 @@ class SimpleReader:
             raise IndexingError(msg)
         request = urllib.request.Request(address, headers={"Accept": _ACCEPT})  # noqa: S310 -- http, as was just checked
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 -- the same
                 return answer.read(), answer.url, answer.headers.get_content_type() == _JSON
         except urllib.error.HTTPError as error:
             if error.code in {404, 410} and missing_ok:

@@ -45,8 +45,8 @@ def test_variantlib_orders_any_matrix_as_it_ranks_itself(matrix: Matrix, random:
     assert sorted_by_variantlib(document) == preference(document) == [*labels(matrix), "null"]
     # Other orders of the namespaces are as good for the comparison, and so are other orders of the labels.
     namespaces, variants = document["default-priorities"]["namespace"], list(document["variants"].items())
-    random.shuffle(namespaces)  # type: ignore[attr-defined]
-    random.shuffle(variants)  # type: ignore[attr-defined]
+    random.shuffle(namespaces)
+    random.shuffle(variants)
     other = {**document, "default-priorities": {"namespace": namespaces}, "variants": dict(variants)}
     assert sorted_by_variantlib(other) == preference(other)
 

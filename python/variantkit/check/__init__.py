@@ -6,7 +6,7 @@ import concurrent.futures
 from typing import TYPE_CHECKING
 
 # Importing these registers their rules.
-from variantkit.check import (  # noqa: F401
+from variantkit.check import (  # noqa: F401 -- importing a module of rules registers them
     comparison,
     content_rules,
     file_rules,

@@ -58,6 +58,7 @@ def _installed(wheel: Contents) -> set[str]:
         elif scheme != "headers":  # those of each distribution have a folder of their own
             places.add(f"{'bin' if scheme == 'scripts' else scheme}/{rest}")
     parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+    # As the documentation of configparser says names are to be kept as they are written; its stubs do not allow it.
     parser.optionxform = str  # type: ignore[method-assign,assignment]
     try:
         parser.read_string(wheel.texts.get(f"{wheel.dist_info}/entry_points.txt", b"").decode())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import csv
 import dataclasses
 import functools
@@ -226,9 +227,7 @@ def _record(archive: zipfile.ZipFile, name: str) -> tuple[dict[str, tuple[tuple[
 
 def _bad_entries(infos: list[zipfile.ZipInfo]) -> list[str]:
     names = [info.filename for info in infos]
-    seen: set[str] = set()
-    twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-    wrong = [f"{name} is in the archive twice" for name in twice]
+    wrong = [f"{name} is in the archive twice" for name, count in collections.Counter(names).items() if count > 1]
     for info in infos:
         name = info.filename
         if name.startswith("/") or "\\" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
