@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from variantkit.interpreters import Interpreter
 
-__all__ = ["BUILDERS", "main", "make_builder", "platform_of"]
+__all__ = ["BUILDERS", "main", "make_builder", "platform_of", "words"]
 
 BUILDERS = ("local", "cibuildwheel")
 
@@ -33,11 +33,13 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="where the wheels go (ROOT/dist)")
     parser.add_argument(
         "--classifiers",
+        type=words,
         metavar="NAME,...",
         help="which to build; the base's name means the base wheels (all of this platform)",
     )
     parser.add_argument(
         "--python",
+        type=words,
         metavar="ABI,...",
         help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine; with cibuildwheel all "
         "that it knows, without the free-threaded ones)",
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
 
     matrix = read_matrix(options.root)
     here = platform_of(options.builder)
-    wanted = options.classifiers.split(",") if options.classifiers else [row.name for row in matrix.published(here)]
+    wanted = options.classifiers or [row.name for row in matrix.published(here)]
     if not wanted:
         parser.error(f"classifiers.toml has no row for this platform, {here}; name what to build with --classifiers")
     names = [matrix.row(name).name for name in wanted]
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     progress = Progress(0)
     builder, interpreters = make_builder(
         options.builder,
-        options.python.split(",") if options.python else None,
+        options.python,
         image=options.image,
         root=options.root,
         out=out,
@@ -83,6 +85,15 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     for wheel in wheels:
         print(os.path.relpath(wheel))
     return 0
+
+
+def words(text: str) -> list[str]:
+    """Return the names in a list such as "avx2,generic"; what argparse is given as a type."""
+    found = [word.strip() for word in text.split(",")]
+    if not all(found):
+        msg = f"{text!r} has an empty name; write them with commas in between, such as one,two"
+        raise argparse.ArgumentTypeError(msg)
+    return found
 
 
 def platform_of(builder: str) -> str:

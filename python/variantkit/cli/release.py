@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.cli.build import BUILDERS, make_builder, platform_of
+from variantkit.cli.build import BUILDERS, make_builder, platform_of, words
 from variantkit.cli.index import how
 from variantkit.files import remove_partial
 from variantkit.index import Repository
@@ -41,10 +41,14 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     )
     parser.add_argument("--root", type=Path, default=here, help="the project, with its classifiers.toml (here)")
     parser.add_argument(
-        "--classifiers", metavar="NAME,...", help="which to build; the base is always there (all of this platform)"
+        "--classifiers",
+        type=words,
+        metavar="NAME,...",
+        help="which to build; the base is always there (all of this platform)",
     )
     parser.add_argument(
         "--python",
+        type=words,
         metavar="ABI,...",
         help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
     )
@@ -105,18 +109,18 @@ def _release(
     options: argparse.Namespace, source: Path, dist: Path, repository: Repository, also: Sequence[Path]
 ) -> None:
     matrix = read_matrix(source)
-    wanted = options.classifiers.split(",") if options.classifiers else None
-    names = [matrix.row(name).name for name in wanted or _published(matrix, options.builder)]
+    wanted = options.classifiers or _published(matrix, options.builder)
+    names = [matrix.row(name).name for name in wanted]
     builder, interpreters = make_builder(
         options.builder,
-        options.python.split(",") if options.python else None,
+        options.python,
         image=options.image,
         root=source,
         out=source / "build" / "release" / "built",
         progress=Progress(0),
     )
     releaser = Releaser(builder=builder, interpreters=interpreters, dist=dist, also=also)
-    releaser.release(names, repository, replace=options.replace, partial=wanted is not None)
+    releaser.release(names, repository, replace=options.replace, partial=options.classifiers is not None)
 
 
 def rebuild(root: Path, out: Path, also: Sequence[Path] = ()) -> None:
