@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BetterVariantWarning",
+    "BinaryError",
     "BuildError",
     "BusyError",
     "CheckError",
@@ -65,6 +66,10 @@ class BusyError(VariantkitError, RuntimeError):
 
 class CheckError(VariantkitError, ValueError):
     """A release has findings and must not be published; the message has them."""
+
+
+class BinaryError(VariantkitError, ValueError):
+    """A native file is damaged, of no known format, or not the one that belongs to another."""
 
 
 class UncheckedError(VariantkitError, RuntimeError):
