@@ -15,6 +15,7 @@ CATALOGUE = Catalogue(
     prefix="NDKERNELS",
     cpuid="ndkernels._binding:cpuid",
     opener="ndkernels._binding:open_library",
+    self_test="ndkernels._selftest:self_test",
     classifiers=(
         Classifier(
             name="generic",

@@ -17,6 +17,7 @@ class Classifier(Record):
     platforms: tuple[str, ...]
     level: str
     features: frozenset[str]
+    helpers: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -27,7 +28,8 @@ class Classifier(Record):
 class Catalogue(Record):
     """All classifiers of one distribution.
 
-    `cpuid` is the compiled CPUID reading and `opener` the function that opens a library, as "module:function" or empty.
+    `cpuid` is the compiled CPUID reading, `opener` the function that opens a library and `self_test` the one that tests it,
+    as "module:function" or empty.
     """
 
     distribution: str
@@ -37,6 +39,7 @@ class Catalogue(Record):
     prefix: str
     cpuid: str
     opener: str = ""
+    self_test: str = ""
     classifiers: tuple[Classifier, ...]
 
     @property

@@ -204,6 +204,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
         f'    prefix="{project.environment}",',
         f'    cpuid="{project.cpuid}",',
         f'    opener="{project.opener}",',
+        *([f'    self_test="{project.self_test}",'] if project.self_test else []),
         "    classifiers=(",
     ]
     for row in matrix.rows:
@@ -221,6 +222,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
             *(f'                    "{feature}",' for feature in sorted(row.features)),
             "                }",
             "            ),",
+            *([f"            helpers={row.helpers!r},".replace("'", '"')] if row.helpers else []),
             "        ),",
         ]
     return "\n".join([*lines, "    ),", ")"]) + "\n"

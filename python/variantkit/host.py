@@ -52,7 +52,10 @@ class Reading(Record):
 
 
 class Host(Record):
-    """What detection found out about a machine; `features` is what may be used, `notes` are sentences for a person."""
+    """What detection found out about a machine; `features` is what may be used, `notes` are sentences for a person.
+
+    `translated` is x86-64 code under Apple's Rosetta; `withheld` are as in `Reading`.
+    """
 
     system: str
     machine: str
@@ -63,6 +66,8 @@ class Host(Record):
     features: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     devices: frozenset[str] = frozenset({"cpu"})
+    translated: bool = False
+    withheld: tuple[str, ...] = ()
 
     @property
     def platform(self) -> str:
@@ -142,8 +147,10 @@ def detect(
         hypervisor=any(reading.hypervisor for reading in readings),
         sources=found,
         features=features,
+        translated=machine == "x86_64" and _translated(readings),
+        withheld=tuple(sorted({name for reading in readings for name in reading.withheld})),
     )
-    return host.replace(notes=(*notes, *_notes(host, readings)))
+    return host.replace(notes=(*notes, *_notes(host)))
 
 
 def _own_readers(system: str, machine: str) -> dict[str, Reader]:
@@ -224,21 +231,24 @@ def _intersection(sources: tuple[Source, ...], baseline: frozenset[str]) -> froz
     return consistent(agreed | baseline)
 
 
-def _notes(host: Host, readings: list[Reading]) -> list[str]:
+def _translated(readings: list[Reading]) -> bool:
+    names = [name for reading in readings for name in (reading.vendor, reading.brand)]
+    return any(reading.translated for reading in readings) or any(name.startswith("VirtualApple") for name in names)
+
+
+def _notes(host: Host) -> list[str]:
     notes: list[str] = []
     if host.machine != "x86_64":
         return notes
-    names = [host.vendor, host.brand, *(reading.vendor for reading in readings)]
-    if any(reading.translated for reading in readings) or any(name.startswith("VirtualApple") for name in names):
+    if host.translated:
         notes.append(
             "this is x86-64 code translated by Apple's Rosetta, which shows only part of what it can execute; "
             "install a native arm64 Python (or an arm64 container) to use this machine fully."
         )
         return notes
-    withheld = sorted({name for reading in readings for name in reading.withheld})
-    if withheld:
+    if host.withheld:
         notes.append(
-            f"the CPU has {', '.join(withheld)}, but the operating system does not save their registers; "
+            f"the CPU has {', '.join(host.withheld)}, but the operating system does not save their registers; "
             "look for `noxsave` or `clearcpuid` on its boot command line."
         )
     masked = [
@@ -252,7 +262,7 @@ def _notes(host: Host, readings: list[Reading]) -> list[str]:
             "A mitigation such as gather_data_sampling=force does this, or a container on an emulated CPU."
         )
     hidden = host.missing(LEVELS["x86-64-v3"])
-    if host.hypervisor and hidden and not withheld and not masked:
+    if host.hypervisor and hidden and not host.withheld and not masked:
         notes.append(
             f"this is a virtual machine, and its virtual CPU lacks {', '.join(hidden)}; if the real CPU has them, "
             'the hypervisor hides them: set its CPU type to "host".'

@@ -85,6 +85,11 @@ class Project:
     cpuid: str = _optional(
         "", 'The compiled CPUID reading, as "module:function".', pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$"
     )
+    self_test: str = _optional(
+        "",
+        'What `variantkit doctor` tests a loaded library with, as "module:function" (variantkit.selftest).',
+        pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

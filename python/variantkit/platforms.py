@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from variantkit.wheel import WheelName
 
-__all__ = ["common", "covers", "environment", "fit_together", "interpreters", "systems"]
+__all__ = ["common", "covers", "environment", "fit_together", "interpreters", "pythons", "systems"]
 
 _VERSIONED = re.compile(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)")
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
@@ -85,13 +85,14 @@ def fit_together(one: WheelName, two: WheelName) -> bool:
 
 def interpreters(name: WheelName) -> frozenset[str]:
     """Return the Pythons that take a wheel: "cp311", "cp313t", and others by their tag."""
-    return _interpreters(name.python, name.abi)
+    return pythons(name.python, name.abi)
 
 
 @functools.lru_cache(maxsize=1024)
-def _interpreters(pythons: str, abis: str) -> frozenset[str]:
+def pythons(tags: str, abis: str) -> frozenset[str]:
+    """Return the Pythons that take these Python and ABI tags, as `interpreters` does for a wheel."""
     found: set[str] = set()
-    for python in pythons.split("."):
+    for python in tags.split("."):
         match = re.fullmatch(r"(py|cp)3(\d*)", python)
         least = int(match[2] or 0) if match else 0
         for abi in abis.split("."):
