@@ -7,9 +7,11 @@ its own (with the network of that hour); the release then makes its own from tha
 
 **Separately.** A wheel with the binding and the kernels of one classifier is compiled for each classifier and each Python
 ABI, from nothing, in a build tree of its own, as a project does that has one wheel per combination. Both ways use the same
-backend, compiler, flags and build environments (made before), no ccache, and one wheel after the other with ninja on all
-CPUs. Of a release, only the same part is counted: each classifier once, and the base wheel once per ABI, which also packs
-the library of its classifier. The wheels of the two ways take turns, so that a slow quarter of an hour hits both.
+backend, compiler, flags and build environments (made before), no ccache, and ninja on all CPUs; separate wheels are built
+one after the other, as cibuildwheel does, and those of a release two at a time, as it does. Of a release, only the same part
+is counted: each classifier once, and the base wheel once per ABI, which also packs the library of its classifier. It is made
+three times, before the separate wheels, between them and after them, so that a slow quarter of an hour hits both; its
+median counts. The ratio of CPU seconds says what is left of it where nothing runs beside anything else.
 
 **Index.** 200 releases of 30 wheels of a few hundred bytes each, base wheels with labels and wheels of classifiers, are
 published at once in an empty folder, with a front page; then one release more is added, again and again. Medians.
@@ -20,13 +22,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import machine
 
@@ -120,33 +123,47 @@ def measure_separate(folder: Path, *, quick: bool) -> dict[str, Any]:
     base = read_matrix(ROOT).project.base
     names = [row.name for row in read_matrix(ROOT).published("linux-x86_64")][: 2 if quick else None]
     ours = clone(folder, "ours")
-    environments = build_environments(folder / "ours" / "build" / "envs", ours, interpreters)
-    builder = Builder(root=ours, out=folder / "ours-out", progress=Progress(len(names) + len(interpreters) + 1))
-    mine, separate = 0.0, 0.0
-    for name in sorted(names, key=lambda name: name == base):
-        with timed() as seconds:
-            # The base's name stands for its kernels and all base wheels.
-            builder.build([name], interpreters)
-        mine += seconds[0]
-        tree = clone(folder, f"separate-{name}")
-        # The base wheel of this tree is one of that classifier.
-        generated = tree / "native" / "classifiers.cmake"
-        text = generated.read_text(encoding="utf-8")
-        assert f'VARIANTKIT_BASE "{base}"' in text
-        generated.write_text(text.replace(f'VARIANTKIT_BASE "{base}"', f'VARIANTKIT_BASE "{name}"'), encoding="utf-8")
-        for tag, python in environments.items():
-            words = [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "separate-out", tree]
-            command = [*map(str, words), f"-Cbuild-dir={folder / 'trees' / f'{name}-{tag}'}"]
-            with timed() as seconds:
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            separate += seconds[0]
-            print(f"separately {name} for {tag}: {seconds[0]:.1f} s", file=sys.stderr, flush=True)
+    environments = build_environments(folder / "environments", ours, interpreters)
+    mine: list[Cost] = []
+    separate: list[Cost] = []
+
+    def release() -> None:
+        out = folder / f"ours-{len(mine)}"
+        shutil.copytree(folder / "environments", out / "work" / "envs", symlinks=True)
+        progress = Progress(len(names) + len(interpreters) + 1)
+        builder = Builder(root=ours, out=out / "dist", work=out / "work", progress=progress)
+        with cost(mine):
+            builder.build(names, interpreters)
+
+    release()
+    trees = [(name, tag, python) for name in names for tag, python in environments.items()]
+    for name, tag, python in trees:
+        tree = folder / f"separate-{name}"
+        if not tree.exists():
+            clone(folder, tree.name)
+            # The base wheel of this tree is one of that classifier.
+            generated = tree / "native" / "classifiers.cmake"
+            text = generated.read_text(encoding="utf-8")
+            assert f'VARIANTKIT_BASE "{base}"' in text
+            text = text.replace(f'VARIANTKIT_BASE "{base}"', f'VARIANTKIT_BASE "{name}"')
+            generated.write_text(text, encoding="utf-8")
+        words = [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "separate-out", tree]
+        command = [*map(str, words), f"-Cbuild-dir={folder / 'trees' / f'{name}-{tag}'}"]
+        with cost(separate):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        print(f"separately {name} for {tag}: {separate[-1].seconds:.1f} s", file=sys.stderr, flush=True)
+        if len(separate) == len(trees) // 2:
+            release()
+    release()
+    seconds, cpu = (statistics.median(each) for each in zip(*mine, strict=True))
+    all_seconds, all_cpu = (sum(each) for each in zip(*separate, strict=True))
     return {
         "classifiers": len(names),
         "abis": len(interpreters),
-        "compilations_s": mine,
-        "separate_s": separate,
-        "ratio_to_separate": mine / separate,
+        "compilations_s": seconds,
+        "separate_s": all_seconds,
+        "ratio_to_separate": seconds / all_seconds,
+        "cpu_ratio_to_separate": cpu / all_cpu,
     }
 
 
@@ -226,6 +243,21 @@ def compiler() -> str:
     """Return what the C++ compiler says it is."""
     command = [os.environ.get("CXX") or "c++", "--version"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+class Cost(NamedTuple):
+    """What something took: time, and time of all CPUs together."""
+
+    seconds: float
+    cpu: float
+
+
+@contextlib.contextmanager
+def cost(costs: list[Cost]) -> Iterator[None]:
+    """Add what the block and the processes that it has started took."""
+    start, before = time.perf_counter(), sum(os.times()[:4])
+    yield
+    costs.append(Cost(time.perf_counter() - start, sum(os.times()[:4]) - before))
 
 
 @contextlib.contextmanager

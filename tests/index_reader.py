@@ -16,6 +16,7 @@ import time
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 __all__ = ["IndexReader", "Link", "Watcher"]
 
@@ -110,7 +111,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _place(project: str, url: str) -> str:
-    return posixpath.normpath(posixpath.join("simple", project, url.partition("#")[0]))
+    return posixpath.normpath(posixpath.join("simple", project, unquote(url.partition("#")[0])))
 
 
 def _from_json(project: str, document: dict[str, Any]) -> list[Link]:

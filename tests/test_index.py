@@ -134,12 +134,22 @@ def test_a_release_writes_the_pages_of_its_own_projects_only(tmp_path: Path, tar
     assert set(IndexReader(target).look()) == {"demo", "other"}
 
 
+def test_the_plus_of_a_local_version_is_quoted_in_addresses(tmp_path: Path, target: Path) -> None:
+    write_index([plain(tmp_path, version="1.0+cu13")], target)
+    page = target / "simple" / "demo"
+    (address,) = (file["url"] for file in json.loads((page / "index.json").read_text())["files"])
+    assert address.endswith("/demo-1.0%2Bcu13-py3-none-any.whl")
+    assert f'href="{address}#sha256=' in (page / "index.html").read_text()
+    assert list(listed(target)) == ["demo-1.0+cu13-py3-none-any.whl"]
+    assert set(IndexReader(target).look()) == {"demo"}
+
+
 def test_the_same_again_changes_nothing(tmp_path: Path, target: Path) -> None:
     files = [plain(tmp_path), variant(tmp_path, "avx2")]
     Repository(target).publish(files)
     for again in (False, True):
         published = Repository(target).publish(files, replace=again)
-        assert (published.added, published.removed, published.unchanged) == ((), (), 2)
+        assert (published.added, published.removed, published.unchanged) == ((), (), 3)  # with the file of variants
     assert generations(target) == ["000001"]
 
 

@@ -3,6 +3,8 @@
 The kernel library of the base classifier is compiled once, as the wheel of that classifier, and the base wheels take it
 from there. So a release costs `classifiers + ABIs` compilations and not their product.
 
+Two wheels are built at a time, since starting a build, configuring and packing keep one CPU busy only.
+
 A wheel whose inputs have not changed is not built again; build trees are kept under `build/`, so that a changed source
 file costs its own compilation.
 """
@@ -15,6 +17,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +29,11 @@ from variantkit.files import storage, write_atomically
 from variantkit.interpreters import Interpreter, find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.stamps import made, remember
+from variantkit.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
     from variantkit.matrix import Matrix
     from variantkit.progress import Progress
@@ -96,6 +101,8 @@ class Builder:
     progress: Progress
     warnings_are_errors: bool = False
     work: Path = Path()  # where build trees, and what was built, are kept: ROOT/build unless another place is named
+    jobs: int = 2  # how many wheels at a time; the compiler runs on all CPUs in each
+    _preparing: threading.Lock = dataclasses.field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
@@ -111,11 +118,15 @@ class Builder:
         """
         base = self.matrix.project.base
         tool = interpreters[0]
-        wheels = [self._classifier_wheel(name, tool, self.out) for name in classifiers if name != base]
-        if base in classifiers:
-            stage = self._stage_base(tool)
-            wheels += [self._base_wheel(interpreter, stage) for interpreter in interpreters]
-        return wheels
+        with Together(self.jobs) as together:
+            # The base's library first: that is what all base wheels wait for.
+            stage = together.start(self._stage_base, tool) if base in classifiers else None
+            wheels = [
+                together.start(self._classifier_wheel, name, tool, self.out) for name in classifiers if name != base
+            ]
+            if stage is not None:
+                wheels += [together.start(self._base_wheel, interpreter, stage) for interpreter in interpreters]
+        return [each.result() for each in wheels]
 
     def count(self, classifiers: list[str], interpreters: list[Interpreter]) -> int:
         """Return how many steps `build` will show."""
@@ -144,7 +155,8 @@ class Builder:
                     (stage / base.name / file).chmod(0o755 if file != "MANIFEST" else 0o644)
         return stage
 
-    def _base_wheel(self, interpreter: Interpreter, stage: Path) -> Path:
+    def _base_wheel(self, interpreter: Interpreter, staged: Future[Path]) -> Path:
+        stage = staged.result()
         with self.progress.step(f"base wheel for {interpreter.tag}") as step:
             manifest = (stage / self.matrix.base.name / "MANIFEST").read_bytes()
             wheel, reused = self._wheel(
@@ -198,7 +210,8 @@ class Builder:
         key += "-werror" if self.warnings_are_errors else ""
 
         def make(folder: Path) -> Path:
-            environment.ensure()
+            with self._preparing:  # several wheels are built in one environment
+                environment.ensure()
             # Beside the wheel, where also what a killed build has left is removed.
             scratch, outdir = folder / "tmp", folder / "out"
             scratch.mkdir()

@@ -115,6 +115,7 @@ class ContainerBuilder(Builder):
     """Builds wheels of the project in `root` in containers of `image`, and pure ones on this machine."""
 
     image: str = ""
+    jobs: int = 1  # a container for each wheel needs room, and what a failed one leaves is removed with all others
 
     @functools.cached_property
     def _engine(self) -> Engine:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from variantkit.errors import BuildError, StorageError
 from variantkit.files import storage, write_atomically
+from variantkit.together import Stopped, stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,8 +92,9 @@ class BuildEnvironment:
 def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | None = None) -> None:
     """Run `command` with its output in `log`; raise `BuildError` with the last lines when it fails.
 
-    The command gets a process group of its own, and an interrupt ends all of it before it is passed on; when this process
-    is killed, all of it ends too. Raises `StorageError` where there is no room for its output.
+    The command gets a process group of its own, and an interrupt ends all of it before it is passed on, as does the failure
+    of what runs beside it (`variantkit.together`); when this process is killed, all of it ends too. Raises `StorageError`
+    where there is no room for its output.
     """
     words = [str(word) for word in command]
     with storage(log):
@@ -111,7 +113,7 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
                     env=env,
                     start_new_session=True,
                 )
-            status = process.wait()
+            status = _wait(process)
         except OSError as error:
             msg = f"{words[0]} cannot be started: {error.strerror}. Install it, or name another one."
             raise BuildError(msg) from error
@@ -130,6 +132,16 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
     tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:])
     msg = f"{Path(words[0]).name} failed with status {status}:\n{tail}\nThe whole output is in {log}"
     raise BuildError(msg)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Return the status of a process when it has ended; raise `Stopped` when it shall not go on."""
+    if stopped() is None:
+        return process.wait()
+    while not stopped():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=0.2)
+    raise Stopped
 
 
 @contextlib.contextmanager

@@ -107,15 +107,16 @@ class Repository:
             for each in fresh:
                 store(each, self.folder)
             after = _by_place(touched)
+            given = _with_variants(new, touched)
             if not self._switch(touched, before.keys() - after.keys(), matrix, _versions(new, matrix)):
-                return Published(simple=self.simple, unchanged=len(new))
+                return Published(simple=self.simple, unchanged=len(given))
         added = [after[place] for place in after if place not in before]
         left = set(after.values())
         return Published(
             simple=self.simple,
             added=tuple(added),
             removed=tuple(name for place, name in before.items() if place not in after and name not in left),
-            unchanged=len(new) - len(set(added) & set(names)),
+            unchanged=len(given - set(added)),
         )
 
     def yank(self, version: str, reason: str | None, projects: Iterable[str] = ()) -> Published:
@@ -317,6 +318,14 @@ def _by_place(projects: dict[str, list[File]]) -> dict[str, str]:
 
 def _is_variants(filename: str, version: str) -> bool:
     return filename.endswith(VARIANTS_SUFFIX) and version_of(filename) == version
+
+
+def _with_variants(new: Iterable[Incoming], touched: dict[str, list[File]]) -> set[str]:
+    """Return the names of `new`, and those of the files of variants of their releases."""
+    names = {each.file.filename for each in new}
+    for project, version in {(each.project, version_of(each.file.filename)) for each in new}:
+        names |= {file.filename for file in touched[project] if _is_variants(file.filename, version)}
+    return names
 
 
 def _versions(new: Iterable[Incoming], matrix: Matrix | None) -> set[str]:

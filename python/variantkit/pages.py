@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import html
 import json
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -87,7 +88,7 @@ def project_json(name: str, files: Iterable[File]) -> str:
 def _entry(file: File) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "filename": file.filename,
-        "url": f"../../{file.place}",
+        "url": _address(file),
         "hashes": {"sha256": file.sha256},
         "size": file.size,
     }
@@ -136,9 +137,14 @@ def project_html(name: str, files: Iterable[File]) -> str:
     return _page(f"Links for {name}", [_anchor(file) for file in files])
 
 
+def _address(file: File) -> str:
+    # The + of a local version is a space for who reads an address as a form.
+    return f"../../{urllib.parse.quote(file.place)}"
+
+
 def _anchor(file: File) -> str:
     attributes = {
-        "href": f"../../{file.place}#sha256={file.sha256}",
+        "href": f"{_address(file)}#sha256={file.sha256}",
         "data-requires-python": file.requires_python,
         "data-core-metadata": file.core_metadata and f"sha256={file.core_metadata}",
         "data-dist-info-metadata": file.core_metadata and f"sha256={file.core_metadata}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import Progress as _Live
+    from rich.progress import TaskID
 
 __all__ = ["Progress", "Step"]
 
@@ -23,37 +25,66 @@ class Step:
 
 
 class Progress:
-    """Shows `total` steps, one after the other, on `stream` (stderr)."""
+    """Shows `total` steps on `stream` (stderr), one after the other or, from several threads, beside each other."""
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self.total = total
-        self._done = 0
         self._stream = stream or sys.stderr
+        self._lock = threading.RLock()
+        self._begun = 0
+        self._running = 0  # steps at this moment
+        self._live: _Live | None = None
+        self._unfinished = ""  # the beginning of a line, which its step has not ended yet
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Step]:
         """Run one step; its line ends with the seconds it took and with `Step.note`."""
         step = Step()
-        number = f"[{self._done + 1:>{len(str(self.total))}}/{self.total}]"
         started = time.perf_counter()
+        with self._lock:
+            self._begun += 1
+            self._running += 1
+            number = f"[{self._begun:>{len(str(self.total))}}/{self.total}]"
+            head = f"{number} {title:<44}"
+            task = self._show(f"{number} {title}", head)
         failed = True
-        head = f"{number} {title:<44}"
         try:
-            live = self._live(f"{number} {title}")
-            if live is None:
-                print(head, end="", file=self._stream, flush=True)
-                head = ""
-            with live or contextlib.nullcontext():
-                yield step
+            yield step
             failed = False
         finally:
-            self._done += 1
             note = "failed" if failed else step.note
-            elapsed = time.perf_counter() - started
-            print(f"{head} {elapsed:6.1f} s  {note}".rstrip(), file=self._stream, flush=True)
+            with self._lock:
+                self._running -= 1
+                self._end(head, f" {time.perf_counter() - started:6.1f} s  {note}".rstrip(), task)
 
-    def _live(self, text: str) -> _Live | None:
-        """Return a spinner where there is a terminal for it."""
+    def _show(self, text: str, head: str) -> TaskID | None:
+        """Show that a step runs: a spinner on a terminal, else the beginning of its line."""
+        if self._live is None:
+            self._live = self._spinners()
+        if self._live is not None:
+            return self._live.add_task(text, total=None)
+        print("\n" if self._unfinished else "", head, sep="", end="", file=self._stream, flush=True)
+        self._unfinished = head
+        return None
+
+    def _end(self, head: str, tail: str, task: TaskID | None) -> None:
+        if self._live is not None and task is not None:
+            self._live.remove_task(task)
+            if not self._running:
+                self._live.stop()
+                self._live = None
+        if self._live is not None:
+            self._live.console.print(head + tail, markup=False, highlight=False, soft_wrap=True)
+            return
+        if self._unfinished == head:
+            head = ""
+        elif self._unfinished:
+            print(file=self._stream)
+        self._unfinished = ""
+        print(head + tail, file=self._stream, flush=True)
+
+    def _spinners(self) -> _Live | None:
+        """Return spinners where there is a terminal for them."""
         if not self._stream.isatty():
             return None
         try:
@@ -63,5 +94,5 @@ class Progress:
             return None
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         live = Progress(*columns, console=Console(file=self._stream), transient=True)
-        live.add_task(text, total=None)
+        live.start()
         return live

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from variantkit.interpreters import Interpreter
 
-__all__ = ["BUILDERS", "main", "make_builder", "platform_of", "words"]
+__all__ = ["BUILDERS", "add_jobs", "main", "make_builder", "platform_of", "reject_mixtures", "words"]
 
 BUILDERS = ("local", "cibuildwheel")
 
@@ -56,10 +56,10 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         default="",
         help="the image of the containers (what CIBW_MANYLINUX_X86_64_IMAGE says, or PyPA's manylinux_2_28)",
     )
+    add_jobs(parser)
     parser.add_argument("--werror", action="store_true", help="compiler warnings are errors")
     options = parser.parse_args(arguments)
-    if options.image and options.builder == "local":
-        parser.error("--image is for --builder cibuildwheel")
+    reject_mixtures(parser, options)
 
     matrix = read_matrix(options.root)
     here = platform_of(options.builder)
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         root=options.root,
         out=out,
         progress=progress,
+        jobs=options.jobs,
         warnings_are_errors=options.werror,
     )
     progress.total = builder.count(names, interpreters) + len(also)
@@ -85,6 +86,32 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     for wheel in wheels:
         print(os.path.relpath(wheel))
     return 0
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--jobs`, which a build and a release have."""
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="wheels to build at a time on this machine, each with a compiler on every CPU (2: one compiles while another is "
+        "configured or packed; 1 needs least memory)",
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        msg = f"{text!r} is not a number of wheels; write 1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def reject_mixtures(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit with a message where an option is given that the chosen builder has not."""
+    if options.image and options.builder == "local":
+        parser.error("--image is for --builder cibuildwheel")
+    if options.jobs and options.builder != "local":
+        parser.error("--jobs is for --builder local; containers are started one after the other")
 
 
 def words(text: str) -> list[str]:
@@ -106,9 +133,11 @@ def platform_of(builder: str) -> str:
 
 
 def make_builder(
-    builder: str, wanted: Sequence[str] | None, *, image: str = "", root: Path, **options: Any
+    builder: str, wanted: Sequence[str] | None, *, image: str = "", jobs: int | None = None, root: Path, **options: Any
 ) -> tuple[Builder, list[Interpreter]]:
     """Return a builder of that name, and one interpreter per base wheel; `options` are those of `Builder`."""
+    if jobs:
+        options["jobs"] = jobs
     if builder == "local":
         return Builder(root=root, **options), choose_interpreters(root, wanted)
     from variantkit.cibuildwheel import ContainerBuilder, choose_container_interpreters

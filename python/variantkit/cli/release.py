@@ -10,12 +10,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.cli.build import BUILDERS, make_builder, platform_of, words
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from variantkit.cli.build import BUILDERS, add_jobs, make_builder, platform_of, reject_mixtures, words
 from variantkit.cli.index import how
 from variantkit.files import remove_partial
 from variantkit.index import Repository
 from variantkit.lock_file import only_writer
-from variantkit.matrix import read_matrix
+from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.pages import version_of
 from variantkit.progress import Progress
 from variantkit.release import Releaser, snapshot_source
 
@@ -62,6 +66,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     parser.add_argument(
         "--image", metavar="NAME", default="", help="the image of the containers, for --builder cibuildwheel"
     )
+    add_jobs(parser)
     parser.add_argument(
         "--snapshot",
         action="store_true",
@@ -76,8 +81,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         "--no-wait", action="store_true", help="fail where another release is at work in the same place"
     )
     options = parser.parse_args(arguments)
-    if options.image and options.builder == "local":
-        parser.error("--image is for --builder cibuildwheel")
+    reject_mixtures(parser, options)
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -95,6 +99,8 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
             source = work / "snapshot"
             version = snapshot_source(options.root.resolve(), source, repository, also=also)
             say(f"snapshot {version}")
+        elif not options.replace and (version := _published_version(source, repository)):
+            say(f"{version} is published there already: other bytes under its names are refused, unless with --replace")
         # A snapshot has build trees of its own, since its sources lie elsewhere.
         for place in {work, source / "build"}:
             for name in _KEPT:
@@ -103,6 +109,14 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     print(f"\nPublished in {os.path.relpath(repository.folder)} after {time.perf_counter() - started:.0f} s.")
     print(how(repository, source))
     return 0
+
+
+def _published_version(root: Path, repository: Repository) -> str:
+    """Return the version of the project where the repository has it, else an empty string."""
+    project = read_pyproject(root)["project"]
+    published = repository.projects().get(canonicalize_name(project["name"]), [])
+    version = str(Version(project["version"]))
+    return version if version in {version_of(file.filename) for file in published} else ""
 
 
 def _release(
@@ -115,6 +129,7 @@ def _release(
         options.builder,
         options.python,
         image=options.image,
+        jobs=options.jobs,
         root=source,
         out=source / "build" / "release" / "built",
         progress=Progress(0),
