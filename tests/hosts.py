@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.catalogue import Catalogue, Classifier
+from variantkit.features import LEVELS
 from variantkit.hostfile import RecordedHost, read
 
 if TYPE_CHECKING:
@@ -57,6 +58,37 @@ def catalogue(*more: Classifier) -> Catalogue:
 
 
 CATALOGUE = catalogue()
+
+_X86 = ("linux-x86_64", "macos-x86_64", "windows-x86_64")
+_ARM = ("linux-aarch64", "macos-arm64")
+_V3, _V4 = LEVELS["x86-64-v3"], LEVELS["x86-64-v4"]
+_AMX = {"avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "amx_tile"}
+
+# Made up: what a larger project might have. `v3-helper` stands for a row with a helper library: the same features, and
+# a higher rank. The ranks are the order below, and the order of the catalogue is another one.
+_WIDE: dict[str, tuple[tuple[str, ...], str, frozenset[str]]] = {
+    "base": (_X86, "x86-64", LEVELS["x86-64"]),
+    "neon": (_ARM, "armv8-a", LEVELS["armv8-a"]),
+    "v2": (_X86, "x86-64-v2", LEVELS["x86-64-v2"]),
+    "sve": (_ARM, "armv8-a", LEVELS["armv8-a"] | {"sve"}),
+    "v3": (_X86, "x86-64-v3", _V3),
+    "v3-helper": (_X86, "x86-64-v3", _V3),
+    "v3-vnni": (_X86, "x86-64-v3", _V3 | {"avx_vnni"}),
+    "v4": (_X86, "x86-64-v4", _V4),
+    "v4-vnni": (_X86, "x86-64-v4", _V4 | {"avx512_vnni"}),
+    "amx": (_X86, "x86-64-v4", _V4 | _AMX),
+}
+
+WIDE = CATALOGUE.replace(
+    classifiers=tuple(
+        Classifier(
+            name=name, summary="made up", rank=rank, device="cpu", platforms=platforms, level=level, features=features
+        )
+        for rank, (name, (platforms, level, features)) in sorted(enumerate(_WIDE.items()), key=lambda row: row[1][0])
+    ),
+    base="base",
+)
+"""Ten rows for the machines of every platform; what each recorded machine runs of them is its `expected.wide`."""
 
 CUDA = Classifier(
     name="cuda-13",
