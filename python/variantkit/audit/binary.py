@@ -6,13 +6,20 @@ Files are read with LIEF, one module per format. What is broken, cut short or ma
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+import struct
+from typing import TYPE_CHECKING, Literal
 
 from variantkit.errors import BinaryError
 
-__all__ = ["Binary", "Code", "Symbol", "is_native", "read_binary", "with_symbols"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Binary", "Code", "Symbol", "format_of", "functions_of", "read_binary", "text_of", "with_symbols"]
 
 Format = Literal["ELF", "PE", "Mach-O"]
+
+# All that reading a file which was made to do damage raises beside `BinaryError`.
+_DAMAGE = (ValueError, LookupError, RuntimeError, TypeError, AttributeError, OverflowError, MemoryError, struct.error)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, order=True)
@@ -61,19 +68,81 @@ class Binary:
     """Ranges, begin and end, that are known not to be code although they lie in an executable section."""
 
 
-def is_native(head: bytes) -> bool:
-    """Return whether a file that begins so is one that `read_binary` should be able to read."""
-    return head[:4] == b"\x7fELF"
+_ELF = b"\x7fELF"
+_MACHO = frozenset({b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"})
+_FAT = frozenset({b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"})
+# What comes next in a class file of Java, which begins like a fat file, is its version: 45 and higher.
+_MOST_IMAGES = 40
+
+
+def format_of(head: bytes) -> Format | None:
+    """Return the format of a file that begins so, None where it is no native file; 64 bytes are enough."""
+    magic = head[:4]
+    if magic == _ELF:
+        return "ELF"
+    if magic in _MACHO:
+        return "Mach-O"
+    if magic in _FAT and len(head) >= 8 and int.from_bytes(head[4:8], "big") < _MOST_IMAGES:
+        return "Mach-O"
+    # A text may begin with these two letters; a header never does without a NUL.
+    if magic[:2] == b"MZ" and b"\0" in head[:64]:
+        return "PE"
+    return None
 
 
 def read_binary(data: bytes) -> tuple[Binary, ...]:
     """Return the images in a file, several for a fat Mach-O one.
 
-    Raises `BinaryError` for a file that is none of these formats, damaged, or for another use (an object file, a static
-    library).
+    Raises `BinaryError`, whose message goes on after a file name, for a file that is none of these formats, damaged, or
+    never loaded (an object file).
     """
-    msg = f"{len(data)} bytes cannot be read yet. Wait for it."
-    raise BinaryError(msg)
+    kind = format_of(data[:64])
+    if kind is None:
+        msg = "it is none of ELF, PE and Mach-O. Leave it out."
+        raise BinaryError(msg)
+    # LIEF writes to stderr what it wonders about; what matters is raised.
+    import lief
+
+    lief.logging.disable()
+    try:
+        if kind == "ELF":
+            from variantkit.audit.elf import read_elf
+
+            images: tuple[Binary, ...] = (read_elf(data),)
+        elif kind == "PE":
+            from variantkit.audit.pe import read_pe
+
+            images = (read_pe(data),)
+        else:
+            from variantkit.audit.macho import read_macho
+
+            images = read_macho(data)
+    except _DAMAGE as error:
+        msg = f"it is a damaged {kind} file: {str(error) or type(error).__name__}. Build it again."
+        raise BinaryError(msg) from error
+    return images
+
+
+def functions_of(named: Iterable[Symbol], unwound: Iterable[tuple[int, int]]) -> tuple[Symbol, ...]:
+    """Return the functions of a file: its symbols, and those that only the tables for unwinding the stack know."""
+    found: dict[int, Symbol] = {}
+    for each in named:
+        other = found.get(each.address)
+        # Of several names for one place, the one that knows its size, and then the shortest, is the plainest.
+        if other is None or (not each.size, len(each.name), each.name) < (not other.size, len(other.name), other.name):
+            found[each.address] = each
+    for address, size in unwound:
+        other = found.get(address)
+        if other is None:
+            found[address] = Symbol(address=address, name=hex(address), size=size)
+        elif not other.size and size:
+            found[address] = dataclasses.replace(other, size=size)
+    return tuple(found[address] for address in sorted(found))
+
+
+def text_of(name: str | bytes) -> str:
+    """Return a name from a file; LIEF gives bytes where it is not UTF-8."""
+    return name if isinstance(name, str) else name.decode("utf-8", "replace")
 
 
 def with_symbols(binary: Binary, other: Binary) -> Binary:
@@ -81,7 +150,18 @@ def with_symbols(binary: Binary, other: Binary) -> Binary:
 
     Raises `BinaryError` when they are not the same code.
     """
-    if binary.build_id != other.build_id:
-        msg = "These are not the same code. Take the symbols of this very build."
+    if (binary.format, binary.machine, binary.code) != (other.format, other.machine, other.code):
+        same = "They have the same build id, so one was changed after it was built. " if _same_id(binary, other) else ""
+        msg = f"the symbols are of other code. {same}Take those of this very build."
         raise BinaryError(msg)
-    return dataclasses.replace(binary, functions=other.functions)
+    return dataclasses.replace(
+        binary,
+        functions=other.functions,
+        resolvers=tuple(sorted({*binary.resolvers, *other.resolvers})),
+        data_in_code=tuple(sorted({*binary.data_in_code, *other.data_in_code})),
+        stripped=other.stripped,
+    )
+
+
+def _same_id(one: Binary, two: Binary) -> bool:
+    return bool(one.build_id) and one.build_id == two.build_id
