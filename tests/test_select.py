@@ -100,6 +100,9 @@ def test_dl4j_8621_generic_and_avx2_installed_on_a_machine_without_avx2() -> Non
     assert decision.chosen == "generic"
     assert decision.why_not("avx2") == "this machine lacks abm, avx2, bmi1, bmi2, fma, movbe"
     assert decision.better == ()
+    # What an environment says that was copied to a weaker machine: the reason is in the log, show_config() and detect.
+    best = "generic is the best classifier that this machine can run."
+    assert decision.reason == f"{best} Installed, but not for this machine: avx2."
 
 
 def test_dl4j_8585_no_better_one_when_the_best_is_loaded() -> None:

@@ -6,6 +6,8 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "cpuid.hpp"
@@ -17,6 +19,17 @@
 
 namespace ndkernels {
 namespace {
+
+// What is kept between calls, NumPy's functions among it, belongs to the interpreter that made it: used by another one
+// after that has ended, it is an AttributeError at best. NumPy itself can be loaded in one interpreter only, too.
+void belong_to_one_interpreter() {
+    static std::atomic<std::int64_t> owner{-1};
+    const std::int64_t here = PyInterpreterState_GetID(PyInterpreterState_Get());
+    std::int64_t first = -1;
+    if (!owner.compare_exchange_strong(first, here) && first != here) {
+        throw nb::import_error("another interpreter of this process has loaded it, and it cannot be loaded in two");
+    }
+}
 
 nb::tuple cpuid() {
     const CpuidReading reading = read_cpuid();
@@ -58,6 +71,7 @@ nb::object sum(nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle ou
 
 NB_MODULE(_binding, m) {
     using namespace ndkernels;
+    belong_to_one_interpreter();
     register_fork_handler();
     read_threads_variable();
     nb::set_leak_warnings(false); // they are for the authors of a module, and would come at the end of a user's program

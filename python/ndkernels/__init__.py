@@ -5,13 +5,25 @@
 
 from __future__ import annotations
 
-from ndkernels import _binding
+import sys as _sys
+
+# `python -m ndkernels doctor` imports this first, and has to survive what it is to find: nothing is loaded for it.
+if getattr(_sys, "argv", [])[:2] == ["-m", "doctor"] and _sys.orig_argv[-len(_sys.argv)].removeprefix("-m") == __name__:
+    from variantkit.cli.customer import main as _main
+
+    _sys.exit(_main(package=__name__, prog=f"python -m {__name__}"))
+
 from ndkernels._catalogue import CATALOGUE
+from variantkit import loader
+
+try:
+    import ndkernels._binding as _binding  # noqa: PLR0402 -- the other spelling speaks of a circular import when it fails
+except ImportError as error:
+    raise loader.not_importable(CATALOGUE, error) from error
 from ndkernels._config import show_config
 from ndkernels._contractions import matmul, sum  # noqa: A004 -- the standard's name
 from ndkernels._elementwise import add, divide, exp, maximum, multiply, relu, subtract
 from ndkernels._threads import get_num_threads, set_num_threads
-from variantkit import loader
 from variantkit.errors import (
     BetterVariantWarning,
     ClassifierError,

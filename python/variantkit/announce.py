@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from variantkit.errors import BetterVariantWarning, ClassifierFallbackWarning
@@ -75,7 +76,11 @@ def fallback_messages(catalogue: Catalogue, decision: Decision) -> list[str]:
 
 
 def nothing_usable(
-    catalogue: Catalogue, installed: Iterable[Installed], host: Host, decisions: Sequence[Decision]
+    catalogue: Catalogue,
+    installed: Iterable[Installed],
+    host: Host,
+    decisions: Sequence[Decision],
+    package_dir: str = "",
 ) -> str:
     """Return why nothing could be loaded, and what to do about it."""
     from variantkit.installer import command
@@ -87,7 +92,10 @@ def nothing_usable(
     lines += [f"  {name}: {why}" for name, why in rejected]
     lines += [f"  note: {note}" for note in host.notes]
     platforms = sorted({platform for row in catalogue.classifiers for platform in row.platforms})
-    if host.platform not in platforms:
+    archive = _archive(package_dir)
+    if archive:
+        lines.append(_unpack(archive))
+    elif host.platform not in platforms:
         built_for = ", ".join(platforms)
         lines.append(f"It is built for {built_for} only: use such a machine, or build it from source for this one.")
     elif any(catalogue.base in decision.runnable for decision in decisions):
@@ -100,13 +108,34 @@ def nothing_usable(
     return "\n".join(lines)
 
 
-def cannot_open(catalogue: Catalogue, error: Exception) -> str:
+def cannot_open(catalogue: Catalogue, error: Exception, package_dir: str = "") -> str:
     """Return that the function that opens libraries cannot be imported, and what to do about it."""
     from variantkit.installer import command
 
-    return (
+    what = (
         f"{catalogue.opener}, which opens the libraries of {catalogue.distribution} {catalogue.version}, cannot be "
-        f"imported: {error}. Reinstall it with: {command(catalogue, repair=True)}"
+        f"imported: {error}. "
+    )
+    archive = _archive(package_dir)
+    if archive:
+        return what + _unpack(archive)
+    # Python says so of a subinterpreter that is isolated, and a compiled part may say it of others.
+    if "interpreter" in str(error):
+        return f"{what}Import it in one interpreter of a process only, or use processes (multiprocessing) instead."
+    return f"{what}Reinstall it with: {command(catalogue, repair=True)}"
+
+
+def _archive(folder: str) -> str:
+    """Return the file that a folder lies in, where it is one in an archive, or an empty string."""
+    while folder and not os.path.exists(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    return folder if os.path.isfile(folder) else ""
+
+
+def _unpack(archive: str) -> str:
+    return (
+        f"It lies in the archive {archive}, and no system opens a library in there: unpack it, as PEX and shiv do "
+        "before they start, or install it with pip."
     )
 
 

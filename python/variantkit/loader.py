@@ -30,6 +30,7 @@ __all__ = [
     "compiled_cpuid",
     "compiled_opener",
     "load",
+    "not_importable",
     "package_dir",
     "package_path",
     "resolve",
@@ -116,7 +117,13 @@ def compiled_opener(catalogue: Catalogue) -> Callable[[str], Any] | None:
     try:
         return _imported(catalogue.opener)
     except (ImportError, AttributeError) as error:
-        raise NoUsableClassifierError(cannot_open(catalogue, error)) from error
+        raise not_importable(catalogue, error) from error
+
+
+def not_importable(catalogue: Catalogue, error: Exception) -> NoUsableClassifierError:
+    """Return the error to raise where the compiled part of a package cannot be imported; `error` says why."""
+    folder = package_dir(catalogue.package) if catalogue.package in sys.modules else ""
+    return NoUsableClassifierError(cannot_open(catalogue, error, folder))
 
 
 def _imported(name: str) -> Callable[..., Any] | None:
@@ -167,7 +174,7 @@ def resolve(
             raise NoUsableClassifierError(str(error), None, installed) from None
         decision = next((each for each in decisions if each.chosen), None)
         if decision is None:
-            msg = nothing_usable(catalogue, installed, host, decisions)
+            msg = nothing_usable(catalogue, installed, host, decisions, package_dir)
             raise NoUsableClassifierError(msg, decisions[0], installed)
         item = next(each for each in installed if each.classifier == decision.chosen)
         try:

@@ -125,9 +125,10 @@ def select(
             rejected.append((row.name, why))
     better = () if policy.forced else tuple(name for name in above if name not in found)
     defective = () if policy.forced else tuple(name for name in above if name in found)
+    idle = tuple(row.name for row in rows if row.name in found and obstacles[row.name])
     return Decision(
         chosen=chosen,
-        reason=_reason(catalogue, chosen, runnable, better, defective, policy),
+        reason=_reason(catalogue, chosen, runnable, better, defective, idle, policy),
         device=device,
         forced=bool(policy.forced),
         rejected=tuple(rejected),
@@ -176,6 +177,7 @@ def _reason(
     runnable: tuple[str, ...],
     better: tuple[str, ...],
     defective: tuple[str, ...],
+    idle: tuple[str, ...],
     policy: Policy,
 ) -> str:
     if chosen is None:
@@ -184,11 +186,13 @@ def _reason(
         return f"no usable library is installed; {', '.join(runnable)} could run on this machine."
     if policy.forced:
         return f"{catalogue.prefix}_CLASSIFIER asks for {chosen}, and this machine can run it."
+    # An environment that was copied to a weaker machine says here that it falls back.
+    unfit = f" Installed, but not for this machine: {', '.join(idle)}." if idle else ""
     if not better and not defective:
-        return f"{chosen} is the best classifier that this machine can run."
+        return f"{chosen} is the best classifier that this machine can run.{unfit}"
     other = [f"{', '.join(better)} could be installed"] if better else []
     other += [f"{', '.join(defective)} cannot be used as installed"] if defective else []
-    return f"{chosen} is the best usable classifier among those installed; {' and '.join(other)}."
+    return f"{chosen} is the best usable classifier among those installed; {' and '.join(other)}.{unfit}"
 
 
 def _check_forced(catalogue: Catalogue, found: dict[str, Installed], host: Host, name: str) -> None:
