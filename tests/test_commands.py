@@ -13,7 +13,7 @@ from tiny_wheels import wheel
 from variantkit import cli
 from variantkit.errors import BuildError, CheckError, VariantkitError
 
-COMMANDS = ("detect", "matrix", "build", "repair", "assemble", "check", "index", "release", "lock")
+COMMANDS = ("detect", "doctor", "matrix", "build", "repair", "assemble", "check", "index", "release", "lock")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_tools_of_this_repository_are_the_same_commands(name: str, root: Pat
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("nothing", "known are: detect, matrix, build"),
+        ("nothing", "known are: detect, doctor, matrix"),
         ("repair", "the following arguments are required: wheels, --out"),
         ("repair dist", "the following arguments are required: --out"),
         ("repair gone --out x", "is not there. Name wheels, or directories of wheels."),

@@ -16,6 +16,7 @@ __all__ = ["main", "run"]
 
 _COMMANDS = {
     "detect": "report what this machine can run and which classifier to install",
+    "doctor": "find out why a package does not work, or not as fast as it could",
     "matrix": "check classifiers.toml and write what is generated from it",
     "build": "build the wheels of a project",
     "repair": "make built wheels fit to be published",
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("variantkit"):
             raise
-        extra = "build" if words[0] in {"build", "detect", "matrix"} else "release"
+        extra = "build" if words[0] in {"build", "detect", "doctor", "matrix"} else "release"
         cure = f'python -m pip install "variantkit[{extra}]"'
         print(f"variantkit {words[0]} needs {error.name}, which is not installed: {cure}", file=sys.stderr)
         return _FAILED

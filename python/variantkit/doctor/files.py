@@ -1,0 +1,154 @@
+"""What is installed, file by file: distributions against their RECORD, libraries against their MANIFEST, duplicates."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from variantkit.doctor.facts import Distribution
+from variantkit.installed import search_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from variantkit.catalogue import Catalogue
+    from variantkit.select import Installed
+
+__all__ = ["classifier_folders", "distributions", "package_folders", "wrong_hashes"]
+
+
+def distributions(names: Iterable[str], path: Sequence[str]) -> tuple[Distribution, ...]:
+    """Return all distributions of these names on the path; one that is installed twice is there twice."""
+    found: dict[str, Distribution] = {}
+    for name in names:
+        for item in metadata.distributions(name=name, path=list(path)):
+            read = _distribution(item)
+            found.setdefault(os.path.realpath(read.metadata), read)
+    return tuple(found.values())
+
+
+def _distribution(item: metadata.Distribution) -> Distribution:
+    folder = str(Path(str(item.locate_file(""))).absolute())
+    place = getattr(item, "_path", None)  # there is no public name for the .dist-info folder itself
+    record = item.read_text("RECORD")
+    # `metadata` is None, or raises, where METADATA was lost.
+    try:
+        name, version = item.metadata["Name"] or "", item.version or ""
+        requires = tuple(item.requires or ())
+    except Exception:  # noqa: BLE001 -- whatever a damaged METADATA does, its folder still says both
+        name, version, requires = "", "", ()
+    stem = Path(str(place or "")).name
+    if not name or not version:
+        name, _, version = stem.removesuffix(".dist-info").partition("-")
+    wheel = item.read_text("WHEEL") or ""
+    tags = tuple(line[4:].strip() for line in wheel.splitlines() if line.startswith("Tag:"))
+    damage = [] if item.read_text("METADATA") or not stem.endswith(".dist-info") else [f"{stem}/METADATA is missing"]
+    return Distribution(
+        name=name,
+        version=version,
+        folder=folder,
+        metadata=str(Path(str(place)).absolute()) if place else folder,
+        tags=tags,
+        requires=requires,
+        recorded=record is not None,
+        damage=(*damage, *(_damage(record, folder) if record is not None else ())),
+    )
+
+
+def _damage(record: str, folder: str) -> Iterator[str]:
+    """Give a line for each file that is not as RECORD says (https://packaging.python.org/specifications/recording-installed-packages/)."""
+    try:
+        rows = list(csv.reader(record.splitlines()))
+    except csv.Error as error:
+        yield f"RECORD cannot be read: {error}"
+        return
+    for row in rows:
+        # Scripts lie outside, and those who move an environment rewrite their first line.
+        if (
+            len(row) != 3
+            or not row[0]
+            or row[0].endswith(".pyc")
+            or row[0].startswith("..")
+            or Path(row[0]).is_absolute()
+        ):
+            continue
+        if why := _differs(Path(folder, row[0]), row[1], row[2]):
+            yield f"{row[0]} {why}"
+
+
+def _differs(file: Path, digest: str, size: str) -> str:
+    try:
+        actual = file.stat().st_size
+        if size.isdigit() and actual != int(size):
+            return f"has {actual} bytes, where RECORD says {size}"
+        algorithm, _, expected = digest.partition("=")
+        if expected and algorithm in hashlib.algorithms_guaranteed:
+            found = base64.urlsafe_b64encode(hashlib.new(algorithm, file.read_bytes()).digest()).rstrip(b"=").decode()
+            if found != expected:
+                return "has other bytes than RECORD says"
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError, TypeError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def wrong_hashes(installed: Iterable[Installed]) -> tuple[tuple[str, str], ...]:
+    """Return the classifiers whose library is not the one that their MANIFEST describes, with the reason."""
+    found = []
+    for item in installed:
+        if item.defect or not item.sha256:
+            continue
+        try:
+            actual = hashlib.sha256(Path(item.path).read_bytes()).hexdigest()
+        except OSError as error:
+            found.append((item.classifier, f"its library cannot be read: {error.strerror}"))
+            continue
+        if actual != item.sha256.lower():
+            found.append(
+                (item.classifier, f"its SHA-256 is {actual[:16]}…, where its MANIFEST says {item.sha256[:16]}…")
+            )
+    return tuple(found)
+
+
+def package_folders(package: str, used: str, path: Sequence[str]) -> tuple[str, ...]:
+    """Return each folder of the path that holds a package of that name, the one that is used first."""
+    candidates = [Path(used), *(Path(entry, package) for entry in path)]
+    # A classifier's library alone, as an editable install has it, is no second package.
+    return _distinct(folder for folder in candidates if _is_file(folder / "__init__.py"))
+
+
+def classifier_folders(
+    catalogue: Catalogue, package_dir: str, path: Sequence[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return, for each classifier, the folders with a MANIFEST that the loader looks into."""
+    found = []
+    for row in catalogue.classifiers:
+        candidates = [Path(package_dir, "classifiers", row.name)]
+        for folder in search_folders(package_dir, path):
+            candidates.append(Path(folder, f"{catalogue.package}_{row.label}"))
+            candidates.append(Path(folder, catalogue.package, "classifiers", row.name))
+        places = _distinct(each for each in candidates if _is_file(each / "MANIFEST"))
+        if places:
+            found.append((row.name, places))
+    return tuple(found)
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):  # a folder that may not be entered; a NUL in the path
+        return False
+
+
+def _distinct(folders: Iterable[Path]) -> tuple[str, ...]:
+    """Return the folders without those that are another one by way of a link (lib64)."""
+    found: dict[str, str] = {}
+    for folder in folders:
+        found.setdefault(os.path.realpath(folder), str(folder))
+    return tuple(found.values())
