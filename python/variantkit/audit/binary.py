@@ -49,7 +49,7 @@ class Binary:
     """"x86_64", "i386", "aarch64", or LIEF's name in lower case."""
     code: tuple[Code, ...]
     functions: tuple[Symbol, ...]
-    """By address; those without a name (found by unwind tables) are called by their address, "0x1040"."""
+    """By address, with all names of a place; those without one (found by unwind tables) are called "0x1040"."""
     constructors: tuple[int, ...] = ()
     """What the loader calls before anything of the library can check the machine."""
     resolvers: tuple[int, ...] = ()
@@ -124,20 +124,22 @@ def read_binary(data: bytes) -> tuple[Binary, ...]:
 
 
 def functions_of(named: Iterable[Symbol], unwound: Iterable[tuple[int, int]]) -> tuple[Symbol, ...]:
-    """Return the functions of a file: its symbols, and those that only the tables for unwinding the stack know."""
-    found: dict[int, Symbol] = {}
-    for each in named:
-        other = found.get(each.address)
-        # Of several names for one place, the one that knows its size, and then the shortest, is the plainest.
-        if other is None or (not each.size, len(each.name), each.name) < (not other.size, len(other.name), other.name):
-            found[each.address] = each
-    for address, size in unwound:
-        other = found.get(address)
-        if other is None:
-            found[address] = Symbol(address=address, name=hex(address), size=size)
-        elif not other.size and size:
-            found[address] = dataclasses.replace(other, size=size)
-    return tuple(found[address] for address in sorted(found))
+    """Return the functions of a file: its symbols, and those that only the tables for unwinding the stack know.
+
+    Of several names for one place, the one that knows its size and is the shortest comes first.
+    """
+    known = set(named)
+    sizes = {each.address: each.size for each in known if each.size}
+    found: list[Symbol] = []
+    for address, size in sorted(set(unwound)):
+        sizes.setdefault(address, size)
+    for each in known:
+        found.append(each if each.size else dataclasses.replace(each, size=sizes.get(each.address, 0)))
+    places = {each.address for each in known}
+    found += (
+        Symbol(address=each, name=hex(each), size=size) for each, size in dict(unwound).items() if each not in places
+    )
+    return tuple(sorted(set(found), key=lambda each: (each.address, not each.size, len(each.name), each.name)))
 
 
 def text_of(name: str | bytes) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from variantkit.rulebook import Level, Rulebook
+from variantkit.rulebook import Rule as AnyRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import TypeAlias
 
     from variantkit.check.model import Files
 
-__all__ = ["RULES", "Level", "Needs", "Problem", "Rule", "chosen", "markdown", "rule"]
-
-Level = Literal["error", "warning"]
-Needs = Literal["", "matrix", "index", "folder", "against", "tool"]
+__all__ = ["RULES", "Level", "Problem", "Rule", "chosen", "markdown", "rule"]
 
 _NEEDS = {
     "": "",
@@ -35,45 +34,10 @@ class Problem(NamedTuple):
     level: Level | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rule:
-    """A rule; `find` gives its problems, and `needs` is what there must be for it to be run."""
+Rule: TypeAlias = "AnyRule[Files, Problem]"
 
-    id: str
-    name: str
-    what: str
-    why: str
-    mend: str
-    level: Level
-    needs: Needs
-    find: Callable[[Files], Iterable[Problem]]
-
-
-RULES: dict[str, Rule] = {}
-"""All rules by id."""
-
-
-def rule(
-    name: str, *, what: str, why: str, mend: str, level: Level = "error", needs: Needs = ""
-) -> Callable[[Callable[[Files], Iterable[Problem]]], Callable[[Files], Iterable[Problem]]]:
-    """Make a function a rule, under its name "VK101 some-words"; `what` says what must hold."""
-    identifier, _, words = name.partition(" ")
-
-    def register(find: Callable[[Files], Iterable[Problem]]) -> Callable[[Files], Iterable[Problem]]:
-        RULES[identifier] = Rule(
-            id=identifier, name=words, what=what, why=why, mend=mend, level=level, needs=needs, find=find
-        )
-        return find
-
-    return register
-
-
-def chosen(select: Iterable[str], ignore: Iterable[str]) -> Iterator[Rule]:
-    """Return the rules whose id begins with one of `select` (all, without any) and with none of `ignore`, in order."""
-    select, ignore = tuple(select), tuple(ignore)
-    for identifier in sorted(RULES):
-        if identifier.startswith(select or "VK") and not (ignore and identifier.startswith(ignore)):
-            yield RULES[identifier]
+_BOOK: Rulebook[Files, Problem] = Rulebook("VK")
+RULES, rule, chosen = _BOOK.rules, _BOOK.rule, _BOOK.chosen
 
 
 def markdown() -> str:
@@ -98,16 +62,5 @@ def markdown() -> str:
         "and `--ignore` take rules or how they begin (`VK1` is all on variants), `--sarif` writes the findings for a code",
         "host, and `--json` prints them for programs.",
     ]
-    for digit, title in groups.items():
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "| rule | what must hold | why | how to mend it |",
-            "| --- | --- | --- | --- |",
-        ]
-        for each in chosen([f"VK{digit}"], []):
-            kind = " (warning)" if each.level == "warning" else ""
-            needs = f" Needs {_NEEDS[each.needs]}." if each.needs else ""
-            lines.append(f"| {each.id} `{each.name}`{kind} | {each.what}{needs} | {each.why} | {each.mend} |")
+    lines += _BOOK.tables(groups, _NEEDS)
     return "\n".join(lines) + "\n"
