@@ -34,9 +34,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import machine
 
 from variantkit import variants
-from variantkit.build import Builder, choose_interpreters
+from variantkit.build import Builder
 from variantkit.environments import BuildEnvironment
 from variantkit.index import Repository
+from variantkit.interpreters import choose_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.progress import Progress
 from variantkit.wheel import Entry, write_wheel

@@ -37,10 +37,11 @@ print(json.dumps({"seconds": statistics.median(seconds), "gflops": 2e-9 * size**
 
 def main(arguments: list[str]) -> int:
     """Run the demonstration and return its exit status."""
-    from variantkit.build import Builder, choose_interpreters
+    from variantkit.build import Builder
     from variantkit.environments import run_logged
     from variantkit.host import this_machine
     from variantkit.index import write_index
+    from variantkit.interpreters import choose_interpreters
     from variantkit.matrix import read_matrix
     from variantkit.progress import Progress
 

@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 import threading
 import zipfile
@@ -24,21 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 from variantkit.build_inputs import compiler, files_below, last_commit, toolchain
 from variantkit.environments import BuildEnvironment, run_logged
-from variantkit.errors import InterpreterNotFoundError
 from variantkit.files import storage, write_atomically
-from variantkit.interpreters import Interpreter, find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.stamps import made, remember
 from variantkit.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from concurrent.futures import Future
 
+    from variantkit.interpreters import Interpreter
     from variantkit.matrix import Matrix
     from variantkit.progress import Progress
 
-__all__ = ["Builder", "abi_of", "choose_interpreters"]
+__all__ = ["Builder"]
 
 # Build-time modules that a wheel depends on; the run-time ones are a wheel of their own.
 _OWN_INPUTS = (
@@ -52,44 +50,6 @@ _OWN_INPUTS = (
     "sbom.py",
     "wheel.py",
 )
-
-
-def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
-    """Return one interpreter per base wheel of the project in `root`: one per ABI, and one for the stable ABI.
-
-    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, all that this machine can build.
-    Raises `InterpreterNotFoundError` when there is none, or when a wanted one is not there.
-    """
-    api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
-    by_abi: dict[str, Interpreter] = {}
-    for interpreter in find_interpreters():
-        if interpreter.version >= (3, 10):
-            by_abi.setdefault(abi_of(api, interpreter), interpreter)
-    if not by_abi:
-        msg = (
-            f"No Python 3.10 or later with its headers was found, not even the running one, {sys.executable}. "
-            f"Install the headers; on Debian and Ubuntu: apt install python3-dev"
-        )
-        raise InterpreterNotFoundError(msg)
-    if wanted is None:
-        return list(by_abi.values())
-    missing = [tag for tag in wanted if tag not in by_abi]
-    if missing:
-        msg = (
-            f"No Python for {', '.join(missing)} was found on this machine (found: {', '.join(by_abi) or 'none'}). "
-            f"Install it, with its headers, or leave it out."
-        )
-        raise InterpreterNotFoundError(msg)
-    return [by_abi[tag] for tag in wanted]
-
-
-def abi_of(api: str, interpreter: Interpreter) -> str:
-    """Return which base wheel the interpreter builds, by scikit-build-core's setting `wheel.py-api`."""
-    if api.startswith("py"):
-        return "py3-none"  # no extension module: one wheel for all
-    if api.startswith("cp") and interpreter.version >= (int(api[2]), int(api[3:])) and not interpreter.free_threaded:
-        return f"{api}-abi3"
-    return interpreter.tag
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -210,6 +170,7 @@ class Builder:
         key += "-werror" if self.warnings_are_errors else ""
 
         def make(folder: Path) -> Path:
+            options: dict[str, str] = {}
             with self._preparing:  # several wheels are built in one environment
                 environment.ensure()
             # Beside the wheel, where also what a killed build has left is removed.
@@ -220,12 +181,23 @@ class Builder:
             if kind == "sdist":
                 command += self._sdist_options(project)
             elif settings is not None:
-                command += [f"-C{name}={value}" for name, value in self._options(key, settings).items()]
+                options = self._options(key, settings)
+                command += [f"-C{name}={value}" for name, value in options.items()]
             run_logged(command, self.work / "logs" / f"{key}.log", env={**environ, "TMPDIR": str(scratch)})
             (fresh,) = outdir.iterdir()
+            if settings is not None:
+                self._keep_symbols(key, fresh, Path(options["build-dir"]))
             return fresh
 
         return self._kept(key, digest, out, make)
+
+    def _keep_symbols(self, key: str, wheel: Path, tree: Path) -> None:
+        """Keep the native files of a wheel as they were before they were stripped: an audit names functions by them."""
+        with zipfile.ZipFile(wheel) as archive:
+            names = {name.rpartition("/")[2] for name in archive.namelist() if NATIVE.fullmatch(name)}
+        for path in tree.rglob("*"):
+            if path.name in names and path.is_file():
+                write_atomically(self.work / "symbols" / key / path.name, path.read_bytes())
 
     def _kept(self, key: str, digest: str, out: Path, make: Callable[[Path], Path]) -> tuple[Path, bool]:
         """Put what was built of inputs of this digest into `out`, and say whether it was there already.

@@ -26,12 +26,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variantkit.build import Builder, abi_of
+from variantkit.build import Builder
 from variantkit.container_engine import Engine, find_engine
 from variantkit.container_settings import PREBUILT, container_settings
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import BuildError, InterpreterNotFoundError
-from variantkit.interpreters import Interpreter
+from variantkit.interpreters import Interpreter, abi_of
 from variantkit.matrix import read_pyproject
 
 if TYPE_CHECKING:

@@ -8,8 +8,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["Interpreter", "find_interpreters"]
+from variantkit.errors import InterpreterNotFoundError
+from variantkit.matrix import read_pyproject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Interpreter", "abi_of", "choose_interpreters", "find_interpreters"]
 
 _PROBE = """
 import json, os, sys, sysconfig
@@ -75,3 +82,41 @@ def _probe(path: Path) -> Interpreter | None:
     return Interpreter(
         executable=Path(facts["executable"]), version=(major, minor), free_threaded=facts["free_threaded"]
     )
+
+
+def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
+    """Return one interpreter per base wheel of the project in `root`: one per ABI, and one for the stable ABI.
+
+    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, all that this machine can build.
+    Raises `InterpreterNotFoundError` when there is none, or when a wanted one is not there.
+    """
+    api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
+    by_abi: dict[str, Interpreter] = {}
+    for interpreter in find_interpreters():
+        if interpreter.version >= (3, 10):
+            by_abi.setdefault(abi_of(api, interpreter), interpreter)
+    if not by_abi:
+        msg = (
+            f"No Python 3.10 or later with its headers was found, not even the running one, {sys.executable}. "
+            f"Install the headers; on Debian and Ubuntu: apt install python3-dev"
+        )
+        raise InterpreterNotFoundError(msg)
+    if wanted is None:
+        return list(by_abi.values())
+    missing = [tag for tag in wanted if tag not in by_abi]
+    if missing:
+        msg = (
+            f"No Python for {', '.join(missing)} was found on this machine (found: {', '.join(by_abi) or 'none'}). "
+            f"Install it, with its headers, or leave it out."
+        )
+        raise InterpreterNotFoundError(msg)
+    return [by_abi[tag] for tag in wanted]
+
+
+def abi_of(api: str, interpreter: Interpreter) -> str:
+    """Return which base wheel the interpreter builds, by scikit-build-core's setting `wheel.py-api`."""
+    if api.startswith("py"):
+        return "py3-none"  # no extension module: one wheel for all
+    if api.startswith("cp") and interpreter.version >= (int(api[2]), int(api[3:])) and not interpreter.free_threaded:
+        return f"{api}-abi3"
+    return interpreter.tag

@@ -15,8 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import parse_wheel_filename
 
-from variantkit.build import choose_interpreters
 from variantkit.generate import extras
+from variantkit.interpreters import choose_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 
 pytestmark = pytest.mark.wheels

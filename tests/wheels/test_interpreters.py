@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from environments import Environment, uv
-from variantkit.build import choose_interpreters
-from variantkit.interpreters import Interpreter, find_interpreters
+from variantkit.interpreters import Interpreter, choose_interpreters, find_interpreters
 
 pytestmark = pytest.mark.wheels
 

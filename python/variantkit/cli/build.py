@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from variantkit.build import Builder, choose_interpreters
+from variantkit.build import Builder
 from variantkit.host import this_machine
+from variantkit.interpreters import choose_interpreters
 from variantkit.lock_file import only_writer
 from variantkit.matrix import read_matrix
 from variantkit.progress import Progress
