@@ -25,6 +25,7 @@ from variantkit.build_inputs import compiler, files_below, last_commit, toolchai
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.files import storage, write_atomically
 from variantkit.matrix import read_matrix, read_pyproject
+from variantkit.sbom import NATIVE
 from variantkit.stamps import made, remember
 from variantkit.together import Together
 
