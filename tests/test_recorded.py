@@ -96,19 +96,22 @@ def test_every_set_of_installed_classifiers(name: str, key: Key) -> None:
         assert decision.chosen == chosen, installed
         assert decision.rejected == rejected, installed
         assert decision.better == tuple(above), installed
-        assert decision.reason == reason(chosen, runs, above), installed
+        unfit = [row for row in order if row in installed and obstacles[row]]
+        assert decision.reason == reason(chosen, runs, above, unfit), installed
         assert (decision.missing, decision.runnable, decision.defective) == (lacks, tuple(runs), ()), installed
         assert decision.recommended == (runs[0] if runs else None), installed
 
 
-def reason(chosen: str | None, runs: list[str], above: list[str]) -> str:
+def reason(chosen: str | None, runs: list[str], above: list[str], unfit: list[str]) -> str:
     if chosen is None and not runs:
         return "no classifier can run on this machine."
     if chosen is None:
         return f"no usable library is installed; {', '.join(runs)} could run on this machine."
+    more = f" Installed, but not for this machine: {', '.join(unfit)}." if unfit else ""
     if not above:
-        return f"{chosen} is the best classifier that this machine can run."
-    return f"{chosen} is the best usable classifier among those installed; {', '.join(above)} could be installed."
+        return f"{chosen} is the best classifier that this machine can run.{more}"
+    could = ", ".join(above)
+    return f"{chosen} is the best usable classifier among those installed; {could} could be installed.{more}"
 
 
 @pytest.mark.parametrize("key", MATRICES)
