@@ -218,7 +218,7 @@ class _Changes:
             why = f"this machine lacks {', '.join(lacking)}. Pretend a machine that this one can stand for"
         message = (
             f"{catalogue.distribution} would load {name} from {path} on {self._machine().name}; it is not opened, because "
-            f"{why}, or ask `variantkit detect`, which needs no library."
+            f"{why}, or ask `variantkit detect`, which needs no library"
         )
         return NotOpenedError(message, name, path)
 
