@@ -64,6 +64,17 @@ def container(session: nox.Session) -> None:
 
 
 @nox.session
+def emulated(session: nox.Session) -> None:
+    """Run the wheels on emulated CPUs without what their classifiers need (qemu-user), and natively on this one.
+
+    VARIANTKIT_EXPECT_CLASSIFIER=avx512 makes it fail on a machine that cannot run that classifier.
+    """
+    debian(session, "qemu-x86_64")
+    session.install(*group("release"), *group("test"))
+    pytest_with_this_tree(session, "tests/emulated")
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Click through the selector page in headless Chromium."""
     debian(session, "chromium", "chromedriver", "npm")
@@ -144,7 +155,7 @@ def pytest_with_this_tree(session: nox.Session, folder: str) -> None:
 
 def debian(session: nox.Session, *commands: str) -> None:
     """Install the Debian packages of commands that are not there, or say what is missing; it is never passed over."""
-    packages = {"chromedriver": "chromium-driver"}
+    packages = {"chromedriver": "chromium-driver", "qemu-x86_64": "qemu-user"}
     missing = [packages.get(command, command) for command in commands if shutil.which(command) is None]
     if not missing:
         return

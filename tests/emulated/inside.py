@@ -1,0 +1,73 @@
+"""What an emulated machine is asked, all in one process, because a child would run on the real CPU; prints JSON.
+
+`inside.py MANY`: the self-test's large arrays have MANY elements; Python is some twenty times slower there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import warnings
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import ndkernels
+
+from ndkernels import _binding, _selftest
+from variantkit import loader
+from variantkit.cli import detect
+from variantkit.environment import Settings
+from variantkit.errors import ClassifierError
+
+
+def main(many: int) -> dict[str, object]:
+    loaded = loader.load("ndkernels")
+    found: dict[str, object] = {
+        "config": ndkernels.show_config("dicts"),
+        "missing": loaded.decision.missing,
+        "sources": {source.name: sorted(source.features) for source in loaded.host.sources},
+        "warnings": [[warning.category.__name__, str(warning.message)] for warning in caught],
+        "forced": {name: forced(name) for name in loaded.catalogue.names},
+        "opened": {item.classifier: opened(item.path) for item in loaded.installed},
+        "detect": reported(),
+    }
+    _selftest._MANY = many
+    found["checks"] = {name: check() for name, check in _selftest.self_test(loaded.library).checks}
+    return found
+
+
+def forced(name: str) -> str:
+    """What becomes of the wish for one classifier."""
+    loaded = loader.load("ndkernels")
+    try:
+        loader.resolve(
+            loaded.catalogue,
+            package_dir=loader.package_dir("ndkernels"),
+            host=loaded.host,
+            settings=Settings(forced=name),
+            open_library=_binding.open_library,
+        )
+    except ClassifierError as error:
+        return f"{type(error).__name__}: {error}"
+    return "loaded"
+
+
+def opened(path: str) -> str:
+    """What becomes of a library that is opened without asking the loader, which is what its ISA note is for."""
+    try:
+        return str(_binding.open_library(path).classifier)
+    except OSError as error:
+        return f"refused: {error}"
+
+
+def reported() -> dict[str, object]:
+    """What `python -m variantkit detect` says."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        status = detect.main(["ndkernels", "--json"], prog="detect")
+    return {"status": status, "report": json.loads(text.getvalue())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1])), default=str))
