@@ -128,17 +128,11 @@ def functions_of(named: Iterable[Symbol], unwound: Iterable[tuple[int, int]]) ->
 
     Of several names for one place, the one that knows its size and is the shortest comes first.
     """
-    known = set(named)
-    sizes = {each.address: each.size for each in known if each.size}
-    found: list[Symbol] = []
-    for address, size in sorted(set(unwound)):
-        sizes.setdefault(address, size)
-    for each in known:
-        found.append(each if each.size else dataclasses.replace(each, size=sizes.get(each.address, 0)))
+    known, more = set(named), dict(unwound)
+    sizes = {**more, **{each.address: each.size for each in known if each.size}}
+    found = [each if each.size else dataclasses.replace(each, size=sizes.get(each.address, 0)) for each in known]
     places = {each.address for each in known}
-    found += (
-        Symbol(address=each, name=hex(each), size=size) for each, size in dict(unwound).items() if each not in places
-    )
+    found += (Symbol(address=each, name=hex(each), size=size) for each, size in more.items() if each not in places)
     return tuple(sorted(set(found), key=lambda each: (each.address, not each.size, len(each.name), each.name)))
 
 

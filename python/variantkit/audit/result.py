@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from variantkit.check.findings import shown
+from variantkit.features import LEVELS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from variantkit.check.registry import Level
+    from variantkit.rulebook import Level
 
 __all__ = ["AuditFinding", "AuditResult", "Need"]
 
@@ -62,6 +67,7 @@ class AuditResult:
     findings: tuple[AuditFinding, ...]
     rules: tuple[str, ...]
     files: int
+    """How many native files there are."""
     instructions: int
     seconds: float
     unaudited: tuple[str, ...] = ()
@@ -77,3 +83,80 @@ class AuditResult:
         if any(finding.level == "error" for finding in self.findings):
             return 1
         return 2 if self.unaudited else 0
+
+    def text(self) -> str:
+        """Return all of it for people, by file, with a last line that counts."""
+        lines: list[str] = []
+        place: tuple[Path, str] | None = None
+        for each in self.findings:
+            if (each.file, each.member) != place:
+                place = (each.file, each.member)
+                lines += ["", _place(*place)] if lines else [_place(*place)]
+            lines.append(f"  {each.rule} {each.level:<7}  {each.message}")
+        lines += [""] if lines else []
+        lines += self._needed()
+        lines += [f"not audited: {text}" for text in self.unaudited]
+        lines += [f"note: {text}" for text in self.notes]
+        return "\n".join([*lines, self.summary()])
+
+    def _needed(self) -> list[str]:
+        """Return what each wheel or folder needs, and because of what."""
+        lines = []
+        for file in dict.fromkeys(each.file for each in self.needs):
+            own = [each for each in self.needs if each.file == file]
+            highest = max(own, key=lambda each: _order(each.level))
+            lines.append(f"{shown(file)} needs at least {highest.level}{_because(highest)}")
+            lines += [
+                f"  {each.member} needs {each.level}{_because(each)}" for each in own if len(own) > 1 and each.symbol
+            ]
+            beyond = sorted({feature for each in own for feature in each.beyond})
+            lines += [f"  It has code, too, for what no level promises: {', '.join(beyond)}"] if beyond else []
+        return [*lines, ""] if lines else []
+
+    def summary(self) -> str:
+        """Return one line that counts."""
+        counts = Counter(finding.level for finding in self.findings)
+        found = ", ".join(_count(counts[level], level) for level in ("error", "warning") if counts[level])
+        rest = f", {len(self.unaudited)} not audited" if self.unaudited else ""
+        return (
+            f"{_count(self.files, 'native file')}, {self.instructions:,} instructions, {self.seconds:.1f} s: "
+            f"{found or 'no findings'}{rest}"
+        )
+
+    def json(self) -> str:
+        """Return all of it for programs."""
+
+        def plain(record: AuditFinding | Need) -> dict[str, object]:
+            return {**dataclasses.asdict(record), "file": shown(record.file)}
+
+        document = {
+            "status": self.status,
+            "files": self.files,
+            "instructions": self.instructions,
+            "seconds": round(self.seconds, 3),
+            "rules": list(self.rules),
+            "findings": [plain(each) for each in self.findings],
+            "needs": [plain(each) for each in self.needs],
+            "unaudited": list(self.unaudited),
+            "notes": list(self.notes),
+        }
+        return json.dumps(document, indent=2)
+
+
+def _place(file: Path, member: str) -> str:
+    return f"{shown(file)}: {member}" if member and member != file.name else shown(file)
+
+
+def _order(level: str) -> int:
+    return len(LEVELS.get(level, ()))
+
+
+def _because(need: Need) -> str:
+    if not need.instruction:
+        return ""
+    when = ", as soon as it is loaded," if need.constructor else ""
+    return f", because of {need.symbol} in {need.member}: {need.instruction} at {need.address:#x}{when} needs {need.feature}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

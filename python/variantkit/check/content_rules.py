@@ -13,12 +13,13 @@ from variantkit.platforms import fit_together
 from variantkit.variants import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from variantkit.check.contents import Contents
     from variantkit.check.model import Files, Release
 
-__all__: list[str] = []
+__all__ = ["shared_files"]
 
 
 @rule(
@@ -28,8 +29,13 @@ __all__: list[str] = []
     mend="Give each wheel a package of its own.",
 )
 def _check_no_shared_files(files: Files) -> Iterator[Problem]:
+    return (Problem(path, what) for path, what in shared_files(files.wheels))
+
+
+def shared_files(found: Iterable[Contents]) -> Iterator[tuple[Path, str]]:
+    """Return the wheels that would overwrite a file of another one, and what it is."""
     owners: dict[str, list[Contents]] = {}
-    for wheel in files.wheels:
+    for wheel in found:
         for place in _installed(wheel):
             owners.setdefault(place, []).append(wheel)
     reported: set[tuple[str, ...]] = set()
@@ -41,7 +47,7 @@ def _check_no_shared_files(files: Files) -> Iterator[Problem]:
             pair = tuple(sorted((one.name.project, two.name.project)))
             if pair not in reported and _can_be_together(one, two):
                 reported.add(pair)
-                yield Problem(two.path, f"it installs {place}, and so does {one.path.name}")
+                yield two.path, f"it installs {place}, and so does {one.path.name}"
 
 
 def _installed(wheel: Contents) -> set[str]:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from variantkit.wheel import WheelName
 
-__all__ = ["Contents", "Member", "Sdist", "file_hash", "read_sdist", "read_wheel"]
+__all__ = ["DAMAGE", "Contents", "Member", "Sdist", "file_hash", "read_sdist", "read_wheel"]
 
-_DAMAGE = (
+DAMAGE = (
     OSError, EOFError, LookupError, RuntimeError, ValueError, OverflowError, struct.error, zipfile.BadZipFile, tarfile.TarError,
     zlib.error, lzma.LZMAError,
 )  # fmt: skip
@@ -124,7 +124,7 @@ def read_wheel(path: Path, name: WheelName) -> Contents:
             return _read(path, name, archive)
     except WheelError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         msg = f"cannot be read as a wheel: {str(error) or type(error).__name__}. Build it again, or leave it out."
         raise WheelError(msg) from error
 
@@ -248,7 +248,7 @@ def read_sdist(path: Path) -> Sdist:
         metadata = parse_metadata(text)
     except WheelError:
         raise
-    except (InvalidSdistFilename, *_DAMAGE) as error:
+    except (InvalidSdistFilename, *DAMAGE) as error:
         msg = f"cannot be read as an sdist: {error}. Build it again, or leave it out."
         raise WheelError(msg) from error
     return Sdist(path=path, project=canonicalize_name(project), version=str(version), metadata=metadata, files=files)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "repair": "make built wheels fit to be published",
     "assemble": "make variant wheels (PEP 825) from base and classifier wheels",
     "check": "find what is wrong with a release before anybody else does",
+    "audit": "prove that no native file needs more of a machine than its label promises",
     "index": "publish wheels in a static package index",
     "release": "all of that: build, repair, assemble, check and publish",
     "lock": "add variant wheels to a pylock.toml",
