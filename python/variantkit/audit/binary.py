@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from variantkit.errors import BinaryError
@@ -100,27 +101,32 @@ def read_binary(data: bytes) -> tuple[Binary, ...]:
     if kind is None:
         msg = "it is none of ELF, PE and Mach-O. Leave it out."
         raise BinaryError(msg)
-    # LIEF writes to stderr what it wonders about; what matters is raised.
     import lief
 
+    # What it wonders about would go to stderr; what matters is raised.
     lief.logging.disable()
     try:
-        if kind == "ELF":
-            from variantkit.audit.elf import read_elf
-
-            images: tuple[Binary, ...] = (read_elf(data),)
-        elif kind == "PE":
-            from variantkit.audit.pe import read_pe
-
-            images = (read_pe(data),)
-        else:
-            from variantkit.audit.macho import read_macho
-
-            images = read_macho(data)
+        with warnings.catch_warnings():
+            # It warns of each number that it has no name for; those are compared, and are no harm.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return _read(kind, data)
     except _DAMAGE as error:
         msg = f"it is a damaged {kind} file: {str(error) or type(error).__name__}. Build it again."
         raise BinaryError(msg) from error
-    return images
+
+
+def _read(kind: Format, data: bytes) -> tuple[Binary, ...]:
+    if kind == "ELF":
+        from variantkit.audit.elf import read_elf
+
+        return (read_elf(data),)
+    if kind == "PE":
+        from variantkit.audit.pe import read_pe
+
+        return (read_pe(data),)
+    from variantkit.audit.macho import read_macho
+
+    return read_macho(data)
 
 
 def functions_of(named: Iterable[Symbol], unwound: Iterable[tuple[int, int]]) -> tuple[Symbol, ...]:
