@@ -72,9 +72,48 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema.schema())
 
 
+_DISPATCH = """
+[[classifier.dispatch]]
+library = "libblas*.so"
+symbols = ["*_haswell"]
+features = ["avx2", "rdtscp"]
+reason = "it asks CPUID once, when it is loaded"
+"""
+
+
+def test_dispatch_and_what_a_library_may_need(matrix: Matrix, root: Path, tmp_path: Path) -> None:
+    text = (root / "classifiers.toml").read_text()
+    before, mark, after = text.partition('variant = { x86_64 = { level = ["v3"] } }')
+    (tmp_path / "classifiers.toml").write_text(before + mark + _DISPATCH + after)
+    changed = read_matrix(tmp_path)
+    assert matrix.row("avx2").dispatch == ()
+    (table,) = changed.row("avx2").dispatch
+    assert (table.library, table.symbols, table.features) == ("libblas*.so", ("*_haswell",), ("avx2", "rdtscp"))
+    assert matrix.project.exports == ("ndkernels_open",)
+    assert all("libc.so.6" in row.needed for row in matrix.rows)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "library",
+            "libary",
+            'row "avx2", key "dispatch.libary": unknown key; allowed are: features, library, reason,',
+        ),
+        ('"rdtscp"', '"rdtscq"', '"rdtscq" is not known (did you mean rdtscp?)'),
+        ('"avx2", "rdtscp"', '"avx2"', 'row "avx2", key "dispatch": libblas*.so may need no more than the row has'),
+        ("reason", "#", 'row "avx2", key "dispatch.reason": missing. Add it.'),
+    ],
+)
+def test_mistakes_in_dispatch(broken: Broken, old: str, new: str, said: str) -> None:
+    mark = 'variant = { x86_64 = { level = ["v3"] } }'
+    assert said in broken(mark, mark + _DISPATCH.replace(old, new))
+
+
 def test_unknown_key(broken: Broken) -> None:
     message = broken("rank = 20", "rnak = 20\nrank = 20")
-    assert 'row "avx2", key "rnak": unknown key; allowed are: compile-flags, device, features,' in message
+    assert 'row "avx2", key "rnak": unknown key; allowed are: compile-flags, device, dispatch, features,' in message
     assert message.count("\n") == 1
 
 

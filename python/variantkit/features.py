@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["AARCH64", "ARCHITECTURES", "BASELINE", "IMPLIES", "KNOWN", "LEVELS", "X86", "consistent"]
+__all__ = ["AARCH64", "ARCHITECTURES", "BASELINE", "CODE_ONLY", "IMPLIES", "KNOWN", "LEVELS", "X86", "consistent"]
 
 _V1 = frozenset({"cmov", "cx8", "fpu", "fxsr", "mmx", "sse", "sse2"})
 _V2 = _V1 | {"cx16", "lahf_lm", "pni", "popcnt", "sse4_1", "sse4_2", "ssse3"}
@@ -122,6 +122,14 @@ AARCH64: frozenset[str] = _words(
 
 KNOWN: frozenset[str] = X86 | AARCH64
 """All names that may appear in a matrix."""
+
+CODE_ONLY: frozenset[str] = _words(
+    """
+    ace amx_complex avx_vnni_int16 clzero cmpccxadd enqcmd lwp mwaitx ospke phe pmm ptwrite rao_int rdpru rdtscp rng rtm
+    sha512 sm3 sm4 tsxldtrk uintr user_shstk
+    """
+)
+"""Further x86 features that code may need: an audit knows them, no classifier asks for them, detection does not look."""
 
 BASELINE: dict[str, frozenset[str]] = {
     "x86_64": _V1,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import typing
 from typing import TYPE_CHECKING, Any
 
 from variantkit import features as _features
 from variantkit.errors import MatrixError
-from variantkit.matrix_check import schema_mistakes, unfit_values
+from variantkit.matrix_check import contradictions, schema_mistakes, unfit_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "COMPILERS",
     "DEVICES",
     "PLATFORMS",
+    "Dispatch",
     "Generate",
     "Matrix",
     "Pipelines",
@@ -57,11 +59,6 @@ def _optional(default: Any, doc: str, **schema: Any) -> Any:
     return dataclasses.field(default=default, metadata={"doc": doc, "schema": schema})
 
 
-_RESERVED = {
-    "all": "is the extra that installs every classifier",
-    "base": "means the base wheel where a wheel is named",
-}
-
 _NAME = {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
 
 
@@ -85,6 +82,7 @@ class Project:
     cpuid: str = _optional(
         "", 'The compiled CPUID reading, as "module:function".', pattern="^([A-Za-z0-9_.]+:[A-Za-z0-9_]+)?$"
     )
+    exports: tuple[str, ...] = _optional((), "All symbols that a kernel library exports.", uniqueItems=True)
     self_test: str = _optional(
         "",
         'What `variantkit doctor` tests a loaded library with, as "module:function" (variantkit.selftest).',
@@ -127,6 +125,21 @@ class Pipelines:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Dispatch:
+    """Functions of a library of somebody else that asks the CPU before it calls them, so that they may need more."""
+
+    library: str = _key('Its file name, a pattern: "libopenblas*.so*".', minLength=1)
+    symbols: tuple[str, ...] = _key('The functions, patterns: ["*_SKYLAKEX"].', minItems=1, uniqueItems=True)
+    features: tuple[str, ...] = _key(
+        "What these may need beyond the features of the row; what they imply is understood.",
+        items_enum=tuple(sorted(_features.KNOWN | _features.CODE_ONLY)),
+        minItems=1,
+        uniqueItems=True,
+    )
+    reason: str = _key("What is asked before they are called, and how that is known.", minLength=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One classifier."""
 
@@ -150,6 +163,10 @@ class Row:
     requires: tuple[str, ...] = _key("Requirements of its wheel, beyond the base distribution.", uniqueItems=True)
     size_budget_kib: int = _key("The largest its wheel may be, in KiB.", minimum=1)
     variant: dict[str, dict[str, tuple[str, ...]]] = _key("PEP 825 properties: {namespace: {feature: [values]}}.")
+    needed: tuple[str, ...] = _optional(
+        (), "The shared libraries that its library may need, patterns; without it, any.", uniqueItems=True
+    )
+    dispatch: tuple[Dispatch, ...] = _optional((), "What code that chooses at run time may need beyond the features.")
 
     @property
     def label(self) -> str:
@@ -210,7 +227,7 @@ def read_matrix(path: Path) -> Matrix:
     mistakes += [f"{place}: {what}" for place, what in unfit_values(document)]
     if not mistakes:
         matrix: Matrix = _construct(Matrix, document)
-        mistakes = _contradictions(matrix)
+        mistakes = contradictions(matrix)
     if mistakes:
         msg = f"{path.name} has {_count(len(mistakes), 'mistake')}:\n" + "\n".join(f"  - {line}" for line in mistakes)
         raise MatrixError(msg)
@@ -234,8 +251,9 @@ def _construct(kind: Any, table: Any) -> Any:
     values = {}
     for key, value in table.items():
         name = key.replace("-", "_")
-        if name == "classifier":
-            values[name] = tuple(_construct(Row, row) for row in value)
+        (item,) = typing.get_args(hints[name])[:1] or (None,)
+        if dataclasses.is_dataclass(item):
+            values[name] = tuple(_construct(item, each) for each in value)
         elif dataclasses.is_dataclass(hints[name]):
             values[name] = _construct(hints[name], value)
         else:
@@ -244,8 +262,6 @@ def _construct(kind: Any, table: Any) -> Any:
 
 
 def _hints(kind: Any) -> dict[str, Any]:
-    import typing
-
     return typing.get_type_hints(kind)
 
 
@@ -255,51 +271,6 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return value
-
-
-def _contradictions(matrix: Matrix) -> list[str]:
-    """Return what is wrong with a matrix although each key for itself is right."""
-    mistakes = []
-    seen: dict[str, str] = {}
-    ranks: dict[tuple[str, int], str] = {}
-    for row in matrix.classifier:
-        where = f'row "{row.name}", key'
-        if row.name in _RESERVED:
-            mistakes.append(f'{where} "name": "{row.name}" {_RESERVED[row.name]}. Choose another name.')
-        machines = {platform.partition("-")[2] for platform in row.platforms}
-        mistakes += [
-            f'{where} "platforms": {machine} is no machine of the level {row.level}. Make it a row of its own.'
-            for machine in sorted(machines - set(_features.ARCHITECTURES[row.level]))
-        ]
-        if row.label in seen:
-            mistakes.append(
-                f'{where} "name": its label "{row.label}" is also that of "{seen[row.label]}"; labels must differ.'
-            )
-        seen.setdefault(row.label, row.name)
-        if (other := ranks.setdefault((row.device, row.rank), row.name)) != row.name:
-            mistakes.append(f'{where} "rank": {row.rank} is also that of "{other}"; ranks of one device must differ.')
-        given = set(row.features)
-        mistakes += [
-            f'{where} "features": "{feature}" implies "{implied}", which is missing. Add it.'
-            for feature in row.features
-            for implied in sorted(set(_features.IMPLIES.get(feature, ())) - given)
-        ]
-        mistakes += [
-            f'{where} "features": the level {row.level} has "{feature}", which is missing. Add it.'
-            for feature in sorted(_features.LEVELS[row.level] - given)
-        ]
-        mistakes += [
-            f'{where} "compile-flags" and "link-flags": only one of them has {compiler}; give both.'
-            for compiler in sorted(row.compile_flags.keys() ^ row.link_flags.keys())
-        ]
-    if matrix.project.base not in {row.name for row in matrix.classifier}:
-        known = ", ".join(row.name for row in matrix.rows)
-        mistakes.append(f'[project], key "base": there is no row "{matrix.project.base}"; allowed are: {known}.')
-    elif matrix.base.rank != min(row.rank for row in matrix.classifier):
-        mistakes.append(
-            f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
-        )
-    return list(dict.fromkeys(mistakes))
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Check a classifiers.toml against its JSON schema, and say what is wrong in the words of whoever wrote it."""
+"""Check a classifiers.toml, and say what is wrong in the words of whoever wrote it: what its JSON schema says, and more."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from variantkit import features as _features
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["schema_mistakes", "unfit_values"]
+    from variantkit.matrix import Matrix
+
+__all__ = ["contradictions", "schema_mistakes", "unfit_values"]
+
+_RESERVED = {
+    "all": "is the extra that installs every classifier",
+    "base": "means the base wheel where a wheel is named",
+}
 
 
 @functools.cache
@@ -44,6 +53,56 @@ def unfit_values(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
         yield place, f"{value!r} has a character that cannot be printed. Write it on one line."
     elif isinstance(value, float):
         yield place, f"{value} has a point. Write a whole number."
+
+
+def contradictions(matrix: Matrix) -> list[str]:
+    """Return what is wrong with a matrix although each key for itself is right."""
+    mistakes = []
+    seen: dict[str, str] = {}
+    ranks: dict[tuple[str, int], str] = {}
+    for row in matrix.classifier:
+        where = f'row "{row.name}", key'
+        if row.name in _RESERVED:
+            mistakes.append(f'{where} "name": "{row.name}" {_RESERVED[row.name]}. Choose another name.')
+        machines = {platform.partition("-")[2] for platform in row.platforms}
+        mistakes += [
+            f'{where} "platforms": {machine} is no machine of the level {row.level}. Make it a row of its own.'
+            for machine in sorted(machines - set(_features.ARCHITECTURES[row.level]))
+        ]
+        if row.label in seen:
+            mistakes.append(
+                f'{where} "name": its label "{row.label}" is also that of "{seen[row.label]}"; labels must differ.'
+            )
+        seen.setdefault(row.label, row.name)
+        if (other := ranks.setdefault((row.device, row.rank), row.name)) != row.name:
+            mistakes.append(f'{where} "rank": {row.rank} is also that of "{other}"; ranks of one device must differ.')
+        given = set(row.features)
+        mistakes += [
+            f'{where} "features": "{feature}" implies "{implied}", which is missing. Add it.'
+            for feature in row.features
+            for implied in sorted(set(_features.IMPLIES.get(feature, ())) - given)
+        ]
+        mistakes += [
+            f'{where} "features": the level {row.level} has "{feature}", which is missing. Add it.'
+            for feature in sorted(_features.LEVELS[row.level] - given)
+        ]
+        mistakes += [
+            f'{where} "compile-flags" and "link-flags": only one of them has {compiler}; give both.'
+            for compiler in sorted(row.compile_flags.keys() ^ row.link_flags.keys())
+        ]
+        mistakes += [
+            f'{where} "dispatch": {table.library} may need no more than the row has; say what, or take the table out.'
+            for table in row.dispatch
+            if given.issuperset(table.features)
+        ]
+    if matrix.project.base not in {row.name for row in matrix.classifier}:
+        known = ", ".join(row.name for row in matrix.rows)
+        mistakes.append(f'[project], key "base": there is no row "{matrix.project.base}"; allowed are: {known}.')
+    elif matrix.base.rank != min(row.rank for row in matrix.classifier):
+        mistakes.append(
+            f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
+        )
+    return list(dict.fromkeys(mistakes))
 
 
 def _explain(document: dict[str, Any], error: Any) -> list[str]:
