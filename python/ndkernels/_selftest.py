@@ -21,8 +21,8 @@ __all__ = ["self_test"]
 
 # Around the widths of vectors (4, 8, 16), so that whole vectors, tails and their masks are used.
 _SIZES = (0, 1, 3, 7, 8, 17, 67)
-# Enough elements for several threads.
-_MANY = 70_001
+# Enough for several threads (elementwise.cpp, reduce.cpp: grains of up to 2^18 elements; matmul.cpp: of 2^20 products).
+_MANY = 2**20 + 3
 _DTYPES = {"float32": 2.0**-23, "float64": 2.0**-52}
 _SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -2.5)
 
@@ -108,10 +108,13 @@ def _binary(name: str, dtype: str) -> Iterator[str]:
         expected = [reference(a, b) for a, b in zip(*(each.flatten().tolist() for each in wide), strict=True)]
         return _compared(what, function(x1, x2, out=out), shape, expected, _DTYPES[dtype])
 
-    for size in (*_SIZES, _MANY):
+    for size in _SIZES:
         x1, x2 = np.array(_numbers(size), dtype), np.array(_numbers(size, 0.25, 0.5), dtype)
         yield compare(f"{size} elements", x1, x2)
         yield compare(f"{size} elements and a scalar", x1, np.array(1.5, dtype))
+    x1, x2 = np.array(_numbers(23), dtype), np.array(_numbers(23, 0.25, 0.5), dtype)
+    expected = [reference(a, b) for a, b in zip(x1.tolist(), x2.tolist(), strict=True)]
+    yield _repeated(function(np.resize(x1, _MANY), np.resize(x2, _MANY)), expected, _DTYPES[dtype])
     pairs = np.array(list(itertools.product(_SPECIAL, repeat=2)), dtype)
     yield compare("NaN, infinities and zeros", pairs[:, 0], pairs[:, 1])
     square = np.array(_numbers(35 * 6), dtype).reshape(5, 7, 6)
@@ -132,9 +135,11 @@ def _unary(name: str, dtype: str) -> Iterator[str]:
 
     function, reference = getattr(ndkernels, name), _UNARY[name]
     tolerance = _DTYPES[dtype] * (4 if name == "exp" else 0)
-    for size in (*_SIZES, _MANY):
+    for size in _SIZES:
         x = np.array(_numbers(size), dtype)
         yield _compared(f"{size} elements", function(x), x.shape, [reference(a) for a in x.tolist()], tolerance)
+    x = np.array(_numbers(23), dtype)
+    yield _repeated(function(np.resize(x, _MANY)), [reference(a) for a in x.tolist()], tolerance)
     x = np.array((*_SPECIAL, *_SPECIAL, math.nan), dtype)
     yield _compared("NaN, infinities and zeros", function(x), x.shape, [reference(a) for a in x.tolist()], tolerance)
     x = np.array(_numbers(5 * 7 * 6), dtype).reshape(5, 7, 6).T[::-1, ::2]
@@ -163,9 +168,13 @@ def _sum(dtype: str) -> Iterator[str]:
     import ndkernels
 
     tolerance = _DTYPES[dtype] * 64
-    for size in (*_SIZES, _MANY):
+    for size in _SIZES:
         x = np.array(_numbers(size), dtype)
         yield _compared(f"{size} elements", ndkernels.sum(x), (), [math.fsum(x.tolist())], tolerance)
+    x = np.array(_numbers(23), dtype)
+    whole, rest = divmod(_MANY, 23)
+    total = math.fsum(x.tolist()) * whole + math.fsum(x[:rest].tolist())
+    yield _compared(f"{_MANY} elements", ndkernels.sum(np.resize(x, _MANY)), (), [total], tolerance)
     x = np.array(_numbers(5 * 7 * 6), dtype).reshape(5, 7, 6)
     for what, view in (("", x), (" transposed", x.T), (" backwards", x[::-1, :, ::-2])):
         for axis in (0, 1, 2, (0, 2), (0, 1, 2)):
@@ -199,9 +208,30 @@ def _matmul(dtype: str) -> Iterator[str]:
         # Copies in the other order, so that the views have these shapes and unusual strides.
         yield compare("transposed", x1.T.copy().T, x2.T.copy().T)
         yield compare("strided", np.repeat(x1, 2, axis=1)[:, ::2], x2[::-1], np.zeros((2 * m, n), dtype)[::2])
+    # Three different rows and five different columns, many times each.
+    x1, x2 = np.array(_numbers(3 * 150), dtype).reshape(3, 150), np.array(_numbers(150 * 5), dtype).reshape(150, 5)
+    few = [math.fsum(map(operator.mul, row, column)) for row in x1.tolist() for column in x2.T.tolist()]
+    product = ndkernels.matmul(np.tile(x1, (50, 1)), np.tile(x2, (1, 30)))
+    apart = [
+        _compared("150x150 by 150x150", product[i : i + 3, j : j + 5], (3, 5), few, _DTYPES[dtype] * 600)
+        for i in range(0, 150, 3)
+        for j in range(0, 150, 5)
+    ]
+    yield next((problem for problem in apart if problem), "")
     bad = np.ones((3, 4), dtype)
     bad[1, 2] = math.nan
     yield compare("NaN", bad, np.ones((4, 5), dtype))
+
+
+def _repeated(result: Any, period: list[float], tolerance: float) -> str:
+    """Return how a large result differs from the numbers of `period`, over and over."""
+    import numpy as np
+
+    difference = np.abs(result - np.resize(np.array(period), result.shape))
+    worst = int(difference.argmax())
+    if difference[worst] <= tolerance * max(map(abs, period)):
+        return ""
+    return f"{result.size} elements: element {worst} is {result[worst]!r}, where {period[worst % len(period)]!r} was expected"
 
 
 def _compared(what: str, result: Any, shape: Sequence[int], expected: list[float], tolerance: float) -> str:
