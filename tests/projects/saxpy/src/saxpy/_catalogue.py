@@ -15,6 +15,7 @@ CATALOGUE = Catalogue(
     prefix="SAXPY",
     cpuid="",
     opener="",
+    self_test="saxpy._selftest:self_test",
     classifiers=(
         Classifier(
             name="sse2",
