@@ -61,6 +61,16 @@ def read_elf(data: bytes) -> Binary:
     if elf.header.file_type not in _LOADED:
         msg = f"it is an ELF file that is not loaded: {elf.header.file_type.name}. Leave it out."
         raise BinaryError(msg)
+    header = elf.header
+    wanted = {
+        "segments": (header.numberof_segments, len(elf.segments)),
+        # With more of them than the header can say, it says 0.
+        "sections": (header.numberof_sections, len(elf.sections) if header.numberof_sections else 0),
+    }
+    for kind, (said, there) in wanted.items():
+        if said != there:
+            msg = f"it is a damaged ELF file: {there} of its {said} {kind} can be read. Build it again."
+            raise BinaryError(msg)
     machine = _MACHINES.get(elf.header.machine_type) or elf.header.machine_type.name.lower()
     code = tuple(_code(elf, len(data)))
     symbols = [*elf.symtab_symbols, *elf.dynamic_symbols]
@@ -76,7 +86,12 @@ def read_elf(data: bytes) -> Binary:
         if each.type in {_TYPE.FUNC, _TYPE.GNU_IFUNC}
         or (each.type == _TYPE.NOTYPE and text_of(each.name)[0] not in "$.")
     ]
-    unwound = [(each.address, each.size) for each in elf.functions if inside(each.address) and not each.name]
+    # LIEF calls those that are run at load "__dt_init_array" and the like.
+    unwound = [
+        (each.address, each.size)
+        for each in elf.functions
+        if inside(each.address) and (not each.name or text_of(each.name).startswith("__dt_"))
+    ]
     resolvers, constructors = _run_at_load(elf, inside)
     return Binary(
         format="ELF",

@@ -34,7 +34,7 @@ def read_macho(data: bytes) -> tuple[Binary, ...]:
     if wanted != len(images):
         msg = f"it is a damaged Mach-O file: {len(images)} of its {wanted} images can be read. Build it again."
         raise BinaryError(msg)
-    return tuple(_image(each, len(data)) for each in images)
+    return tuple(map(_image, images))
 
 
 def _machines_of(data: bytes) -> int:
@@ -43,12 +43,15 @@ def _machines_of(data: bytes) -> int:
     return 1
 
 
-def _image(macho: lief.MachO.Binary, length: int) -> Binary:
+def _image(macho: lief.MachO.Binary) -> Binary:
     if macho.header.file_type not in _LOADED:
         msg = f"it is a Mach-O file that is not loaded: {macho.header.file_type.name}. Leave it out."
         raise BinaryError(msg)
+    if len(macho.commands) != macho.header.nb_cmds:
+        msg = f"it is a damaged Mach-O file: {len(macho.commands)} of its {macho.header.nb_cmds} commands can be read. Build it again."
+        raise BinaryError(msg)
     machine = _MACHINES.get(macho.header.cpu_type) or macho.header.cpu_type.name.lower()
-    code = tuple(_code(macho, length))
+    code = tuple(_code(macho))
 
     def inside(address: int) -> bool:
         return any(each.address <= address < each.address + len(each.data) for each in code)
@@ -59,6 +62,9 @@ def _image(macho: lief.MachO.Binary, length: int) -> Binary:
         # Those of debuggers (N_STAB) have one of the upper three bits set.
         if each.value and not each.raw_type & 0xE0 and inside(each.value) and text_of(each.name)
     ]
+    # N_SECT and N_EXT, and not N_PEXT; a stripped file has them in its trie of exports only.
+    exported = {text_of(each.name) for each in macho.symbols if each.raw_type == 0x0F}
+    exported |= {text_of(each.name) for each in macho.exported_symbols}
     starts = list(macho.function_starts.functions) if macho.function_starts is not None else []
     at = [each if each >= macho.imagebase else each + macho.imagebase for each in starts]
     return Binary(
@@ -67,7 +73,7 @@ def _image(macho: lief.MachO.Binary, length: int) -> Binary:
         code=code,
         functions=functions_of(named, [(each, 0) for each in at if inside(each)]),
         constructors=tuple(dict.fromkeys(each for each in _constructors(macho) if inside(each))),
-        exported=tuple(sorted({text_of(each.name) for each in macho.exported_symbols if text_of(each.name)})),
+        exported=tuple(sorted(exported - {""})),
         needed=tuple(
             text_of(each.name) for each in macho.libraries if each.command != lief.MachO.LoadCommand.TYPE.ID_DYLIB
         ),
@@ -79,13 +85,13 @@ def _image(macho: lief.MachO.Binary, length: int) -> Binary:
     )
 
 
-def _code(macho: lief.MachO.Binary, length: int) -> Iterator[Code]:
+def _code(macho: lief.MachO.Binary) -> Iterator[Code]:
     for section in macho.sections:
         segment = section.segment
         code = section.has(_FLAGS.PURE_INSTRUCTIONS) or section.has(_FLAGS.SOME_INSTRUCTIONS)
         if not code or not section.size or segment is None or not segment.init_protection & 4:
             continue
-        if section.offset + section.size > length:
+        if section.offset + section.size > macho.original_size:
             msg = f"it is a Mach-O file that was cut short: {text_of(section.name)} ends behind it. Build it again."
             raise BinaryError(msg)
         yield Code(section=text_of(section.name), address=section.virtual_address, data=bytes(section.content))

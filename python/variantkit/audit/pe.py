@@ -31,6 +31,9 @@ def read_pe(data: bytes) -> Binary:
     if pe is None:
         msg = "it is a damaged PE file. Build it again."
         raise BinaryError(msg)
+    if len(pe.sections) != pe.header.numberof_sections:
+        msg = f"it is a damaged PE file: {len(pe.sections)} of its {pe.header.numberof_sections} sections can be read. Build it again."
+        raise BinaryError(msg)
     machine = _MACHINES.get(pe.header.machine) or pe.header.machine.name.lower()
     base = pe.optional_header.imagebase
     code = tuple(_code(pe, base, len(data)))
