@@ -42,7 +42,8 @@ class AuditFinding:
 class Need:
     """What one native file needs at least: a level, and the instruction that it needs it for ("" for the lowest level).
 
-    `beyond` has the features that it needs and no level has.
+    A file that asks CPUID can have code that it does not call everywhere: `whole` is the level of all its code, and
+    `beyond` has those of its features that no level has.
     """
 
     file: Path
@@ -54,6 +55,7 @@ class Need:
     feature: str = ""
     constructor: bool = False
     beyond: tuple[str, ...] = ()
+    whole: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,11 @@ class AuditResult:
             lines += [
                 f"  {each.member} needs {each.level}{_because(each)}" for each in own if len(own) > 1 and each.symbol
             ]
+            whole = max((each.whole or each.level for each in own), key=_order)
+            if _order(whole) > _order(highest.level):
+                lines.append(
+                    f"  It has code up to {whole}, too, which it has to choose itself, once it has asked the CPU."
+                )
             beyond = sorted({feature for each in own for feature in each.beyond})
             lines += [f"  It has code, too, for what no level promises: {', '.join(beyond)}"] if beyond else []
         return [*lines, ""] if lines else []

@@ -1,0 +1,239 @@
+"""Which CPU features the machine code of a binary needs, function by function.
+
+Every executable byte is decoded, each function from its own start. What that cannot say: where an indirect call leads,
+what code another library has, what a program makes at run time.
+"""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+from variantkit.errors import BinaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iced_x86 import Formatter
+
+    from variantkit.audit.binary import Binary
+    from variantkit.audit.features_of import Codes
+    from variantkit.audit.spans import Section, Span
+
+__all__ = ["CodeUse", "FunctionUse", "Undecoded", "Use", "code_use"]
+
+_XSAVE, _SHADOW_STACK = "xsave", "user_shstk"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """An instruction that not every x86-64 CPU can run, and all the features that it needs beyond those of every one."""
+
+    address: int
+    text: str
+    features: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FunctionUse:
+    """What one function needs: for each feature the first instruction that does.
+
+    `constructor` is true where it runs while the library is being loaded: it is a constructor or an IFUNC resolver, or
+    reached from one by direct calls and jumps. `via` is the name of that one, "" where it is one itself.
+    """
+
+    name: str
+    address: int
+    size: int
+    names: tuple[str, ...]
+    """All its names; `name` is the first."""
+    constructor: bool = False
+    via: str = ""
+    features: dict[str, Use] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, order=True)
+class Undecoded:
+    """Bytes in an executable section that are neither code nor padding nor known to be data."""
+
+    address: int
+    size: int
+    name: str
+    """The function that they lie in, or their address."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CodeUse:
+    """What all code of a binary needs."""
+
+    instructions: int
+    functions: tuple[FunctionUse, ...]
+    undecoded: tuple[Undecoded, ...]
+    vector_widths: dict[tuple[str, int], int]
+    """How many instructions there are of each encoding and width: ("VEX", 256), ("EVEX", 512)."""
+    tzcnt: int
+    """How many TZCNT are not counted as BMI1, because an older CPU runs them as BSF: right for all inputs but 0.
+
+    Compilers write them for every x86-64 CPU where the input cannot be 0. Those whose flags are used are counted.
+    """
+    detects: bool
+    """Whether there is a CPUID instruction, so that it may choose among its functions itself."""
+
+
+def code_use(binary: Binary) -> CodeUse:
+    """Decode all code of a binary; raise `BinaryError` when it is for another machine than x86-64."""
+    if binary.machine != "x86_64":
+        msg = f"Code for {binary.machine} cannot be decoded, only code for x86_64. Audit it by its ISA note."
+        raise BinaryError(msg)
+    from variantkit.audit.features_of import codes
+    from variantkit.audit.spans import sections_of
+
+    table = codes()
+    sections = sections_of(binary)
+    _decode_all(sections, {*binary.constructors, *binary.resolvers})
+    entries = sorted({*binary.constructors, *binary.resolvers})
+    via = _loaded(sections, entries)
+    asked = _ask_before(table, sections)
+
+    functions, undecoded, ignored = [], [], 0
+    vectors, widths = collections.Counter[int](), collections.Counter[tuple[str, int]]()
+    for section, span in _spans(sections):
+        name = span.names[0]
+        needs, tzcnt = _needs(table, section, span, asked)
+        ignored += tzcnt
+        functions.append(
+            FunctionUse(
+                name=name, address=span.low, size=span.high - span.low, names=span.names, features=needs,
+                constructor=id(span) in via, via=via.get(id(span), ""),
+            )
+        )  # fmt: skip
+        vectors.update(span.vectors)
+        undecoded += [Undecoded(address=low, size=high - low, name=name) for low, high in span.undecoded]
+    for code, number in vectors.items():
+        if (vector := table.vectors[code]) is not None:
+            widths[vector] += number
+    return CodeUse(
+        instructions=sum(section.begins.count(1) for section in sections),
+        functions=tuple(functions),
+        undecoded=tuple(sorted(undecoded)),
+        vector_widths=dict(widths),
+        tzcnt=ignored,
+        detects=any(table.cpuid in span.guards for _, span in _spans(sections)),
+    )
+
+
+def _spans(sections: list[Section]) -> Iterator[tuple[Section, Span]]:
+    for section in sections:
+        for span in section.spans:
+            if span.decoded or span.undecoded:
+                yield section, span
+
+
+def _decode_all(sections: list[Section], entries: set[int]) -> None:
+    """Decode all spans; follow the control flow of those where a straight decoding was wrong."""
+    from variantkit.audit.follow import decode_along, decode_through, is_padding
+
+    in_code = [(section.low, section.high) for section in sections]
+    todo: list[tuple[Section, Span]] = []
+    for section in sections:
+        for span in section.spans:
+            if span.data or (span.gap and is_padding(section.part(span.low, span.high))):
+                continue
+            decode_through(section, span)
+            if span.suspicious:
+                span.roots += tuple(entry for entry in entries if span.low <= entry < span.high)
+                todo.append((section, span))
+    suspicious = {id(span) for _, span in todo}
+    sources = [span for section in sections for span in section.spans if id(span) not in suspicious]
+    while True:
+        again = {id(span): (section, span) for section, span in todo}
+        targets = sorted(set().union(*(span.leaving for span in sources)))
+        for section in sections:
+            begins, low = section.begins, section.low
+            for target in targets[bisect.bisect_left(targets, low) : bisect.bisect_left(targets, section.high)]:
+                if begins[target - low]:
+                    continue
+                # A jump into the middle of an instruction, or into what was taken for data or padding.
+                span = section.span_at(target)
+                if target not in span.roots:
+                    span.roots += (target,)
+                    again[id(span)] = section, span
+        if not again:
+            return
+        for section, span in again.values():
+            decode_along(section, span, in_code)
+        # What was found by following control flow leads on to more; each round adds a root, so they come to an end.
+        sources, todo = [span for _, span in again.values()], []
+
+
+def _section_at(sections: list[Section], address: int) -> Section | None:
+    return next((section for section in sections if section.low <= address < section.high), None)
+
+
+def _loaded(sections: list[Section], entries: list[int]) -> dict[int, str]:
+    """Return the spans that run while the library is loaded, by id, with the name of the constructor that reaches them."""
+    via: dict[int, str] = {}
+    todo: list[tuple[Span, str]] = []
+    for entry in entries:
+        if (section := _section_at(sections, entry)) is not None:
+            span = section.span_at(entry)
+            via[id(span)] = ""
+            todo.append((span, span.names[0]))
+    while todo:
+        span, name = todo.pop()
+        for target in span.leaving:
+            section = _section_at(sections, target)
+            if section is not None and id(following := section.span_at(target)) not in via:
+                via[id(following)] = name
+                todo.append((following, name))
+    return via
+
+
+def _ask_before(table: Codes, sections: list[Section]) -> set[int]:
+    """Return the functions that ask CPUID, or are called by one that does; XGETBV in them is part of the question."""
+    asked: set[int] = set()
+    for _, span in _spans(sections):
+        if table.cpuid in span.guards:
+            asked.add(span.low)
+            asked.update(span.leaving)
+    return asked
+
+
+def _needs(table: Codes, section: Section, span: Span, asked: set[int]) -> tuple[dict[str, Use], int]:
+    """Return the first instruction for each feature, and how many TZCNT are left out."""
+    from variantkit.audit.follow import reads_flags_of
+
+    found = [(address, table.features[code], code) for code, address in span.first.items()]
+    real = next((address for address in span.tzcnt if reads_flags_of(section, address)), None)
+    if real is not None:
+        found.append((real, frozenset({"bmi1"}), -1))
+    needs: dict[str, Use] = {}
+    for address, features, code in sorted(found, key=lambda item: item[0]):
+        if code == table.xgetbv and span.low in asked:
+            continue
+        if _SHADOW_STACK in features and table.rdssp.intersection(span.guards):
+            continue
+        if not features <= needs.keys():
+            use = Use(address=address, text=_text(section, address), features=features)
+            needs.update(dict.fromkeys(features - needs.keys(), use))
+    return needs, 0 if real is not None else len(span.tzcnt)
+
+
+def _text(section: Section, address: int) -> str:
+    from iced_x86 import Decoder
+
+    code = section.part(address, min(address + 15, section.high))
+    return str(_formatter().format(Decoder(64, code, ip=address).decode()))
+
+
+@functools.cache
+def _formatter() -> Formatter:
+    from iced_x86 import Formatter, FormatterSyntax
+
+    formatter = Formatter(FormatterSyntax.INTEL)
+    formatter.hex_prefix, formatter.hex_suffix = "0x", ""
+    formatter.space_after_operand_separator = True
+    return formatter

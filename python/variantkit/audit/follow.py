@@ -1,0 +1,214 @@
+"""Decode a span: from its first byte to its last, or along its control flow where there is data in it.
+
+Compilers for x86-64 put no data between their instructions, so the first way is right for nearly all code, and fast.
+Hand-written assembly has literal pools and jump tables, and a decoder that runs through them takes data for code and code
+for the end of data. It is noticed by what no program holds, or by a jump into the middle of an instruction.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from typing import TYPE_CHECKING
+
+from iced_x86 import Decoder, RflagsBits
+
+from variantkit.audit.features_of import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from variantkit.audit.features_of import Codes
+    from variantkit.audit.spans import Section, Span
+
+__all__ = ["decode_along", "decode_through", "is_padding", "reads_flags_of"]
+
+_LONGEST = 15
+_FLAGS = RflagsBits.CF | RflagsBits.ZF
+
+
+class _Found:
+    """What one decoding of a span finds."""
+
+    __slots__ = ("branches", "calls", "first", "guards", "odd", "tzcnt", "vectors")
+
+    def __init__(self) -> None:
+        self.first: dict[int, int] = {}
+        self.vectors: list[int] = []
+        self.branches: list[int] = []
+        self.calls: list[int] = []
+        self.tzcnt: list[int] = []
+        self.guards: list[int] = []
+        self.odd = False
+
+    def add(self, other: _Found) -> None:
+        for code, address in other.first.items():
+            self.first[code] = min(address, self.first.get(code, address))
+        for name in ("vectors", "branches", "calls", "tzcnt", "guards"):
+            getattr(self, name).extend(getattr(other, name))
+
+    def put_into(self, span: Span) -> None:
+        span.decoded = True
+        span.first, span.vectors, span.tzcnt = self.first, tuple(self.vectors), tuple(sorted(self.tzcnt))
+        span.guards = tuple(self.guards)
+        low, high = span.low, span.high
+        span.leaving = tuple({target for target in (*self.branches, *self.calls) if not low <= target < high})
+
+
+def decode_through(section: Section, span: Span) -> None:
+    """Decode a span from its first byte to its last; it is suspicious afterwards where that cannot be right."""
+    found = _Found()
+    begins, base, low, high = section.begins, section.low, span.low, span.high
+    _decode(codes(), section, found, low, high)
+    found.put_into(span)
+    span.suspicious = found.odd or any(low <= target < high and not begins[target - base] for target in found.branches)
+    if span.suspicious and section.nameless:
+        # Nothing says where its functions are, so the calls in it have to, although some of them may be none.
+        span.roots = (low, *(call for call in set(found.calls) if low <= call < high))
+
+
+def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) -> int:
+    """Decode a range and return the address behind its last instruction."""
+    kinds, tzcnt = table.linear, table.tzcnt
+    begins, base = section.begins, section.low
+    first, branches, calls, vectors = found.first, found.branches, found.calls, found.vectors
+    branch, call, counted, needs = table.BRANCH, table.CALL, table.COUNTED, table.NEEDS
+    rare = table.ODD | table.GUARD
+    instruction = None
+    # The loop of this program: for most instructions it does next to nothing (benchmarks/audit.py).
+    for instruction in Decoder(64, section.part(low, high), ip=low):
+        code = instruction.code
+        begins[instruction.ip - base] = 1
+        kind = kinds[code]
+        if kind:
+            if kind == branch:
+                branches.append(instruction.near_branch_target)
+            elif kind == call:
+                calls.append(instruction.near_branch_target)
+            else:
+                if kind & counted:
+                    vectors.append(code)
+                if kind & needs and code not in first:
+                    if code in tzcnt:
+                        found.tzcnt.append(instruction.ip)
+                    else:
+                        first[code] = instruction.ip
+                if kind & branch:
+                    branches.append(instruction.near_branch_target)
+                if kind & rare:
+                    found.odd |= bool(kind & table.ODD)
+                    found.guards.append(code)
+    return instruction.next_ip if instruction is not None else low
+
+
+def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]]) -> None:
+    """Decode what control flow reaches from the roots of a span, then what else in it can only be code.
+
+    `in_code` has the executable ranges: a jump that leaves them was no instruction. What is neither reached nor code is
+    put down in `undecoded`.
+    """
+    table, found = codes(), _Found()
+    section.begins[span.low - section.low : span.high - section.low] = bytes(span.high - span.low)
+    reached: dict[int, int] = {}
+    roots = set(span.roots) if span.gap or span.data else {span.low, *span.roots}
+    while True:
+        _reach(table, section, span, found, roots, reached)
+        left = list(_unreached(span, reached))
+        roots = {root for low, high in left for root in _jump_table(section, span, low, high)} - reached.keys()
+        if not roots:
+            break
+    span.undecoded = tuple(
+        (low, high)
+        for low, high in left
+        if not is_padding(section.part(low, high)) and not _read_as_code(table, section, found, low, high, in_code)
+    )
+    found.put_into(span)
+
+
+def _reach(
+    table: Codes, section: Section, span: Span, found: _Found, roots: Iterable[int], reached: dict[int, int]
+) -> None:
+    """Decode along the control flow, and put the length of each instruction at its address in `reached`."""
+    todo = [root for root in roots if span.low <= root < span.high]
+    while todo:
+        low = end = todo.pop()
+        # The last instruction may end behind the span, as one does whose prefix a jump skips.
+        for instruction in Decoder(64, section.part(low, min(span.high + _LONGEST, section.high)), ip=low):
+            if end in reached or end >= span.high or instruction.code == table.invalid:
+                break
+            reached[end] = len(instruction)
+            end = instruction.next_ip
+            if table.kinds[instruction.code] & table.ENDS:
+                break
+        if low < end:
+            known = len(found.branches)
+            _decode(table, section, found, low, end)
+            todo += [target for target in found.branches[known:] if span.low <= target < span.high]
+
+
+def _unreached(span: Span, reached: dict[int, int]) -> Iterable[tuple[int, int]]:
+    position = span.low
+    for address in sorted(reached):
+        if address > position:
+            yield position, address
+        position = max(position, address + reached[address])
+    if position < span.high:
+        yield position, span.high
+
+
+def _read_as_code(
+    table: Codes, section: Section, found: _Found, low: int, high: int, in_code: Sequence[tuple[int, int]]
+) -> bool:
+    """Take a range for code (the cases of a jump table are reached by nothing else) if it reads as nothing but code."""
+    trial = _Found()
+    end = _decode(table, section, trial, low, high)
+    right = (
+        not trial.odd
+        and end == high
+        and all(any(first <= target < last for first, last in in_code) for target in (*trial.branches, *trial.calls))
+        and all(section.begins[target - section.low] for target in trial.branches if low <= target < high)
+    )
+    if right:
+        found.add(trial)
+    else:
+        section.begins[low - section.low : high - section.low] = bytes(high - low)
+    return right
+
+
+def _jump_table(section: Section, span: Span, low: int, high: int) -> set[int]:
+    """Return where a jump table at the begin of a range leads: two or more offsets from its begin to places in the span."""
+    low = (low + 3) & ~3
+    targets: set[int] = set()
+    for (offset,) in struct.iter_unpack("<i", section.part(low, low + max(high - low, 0) // 4 * 4)):
+        target = low + offset
+        if not span.low <= target < span.high or low <= target < low + 4:
+            break
+        targets.add(target)
+    return targets if len(targets) > 1 else set()
+
+
+@functools.lru_cache(maxsize=4096)
+def is_padding(data: bytes) -> bool:
+    """Return whether bytes are what compilers and linkers fill up with: zeros, int3 and NOPs of any length."""
+    if not data.strip(b"\0\x90\xcc"):
+        return True
+    if len(data) > 4 * _LONGEST:
+        return False
+    table = codes()
+    return all(
+        table.kinds[instruction.code] & table.NOP for instruction in Decoder(64, data.rstrip(b"\0"), ip=0)
+    ) or all(table.kinds[instruction.code] & table.NOP for instruction in Decoder(64, data, ip=0))
+
+
+def reads_flags_of(section: Section, address: int) -> bool:
+    """Return whether the carry or zero flag of the TZCNT at an address is used; BSF sets them in another way."""
+    decoder = Decoder(64, section.part(address, min(address + 6 * _LONGEST, section.high)), ip=address)
+    table = codes()
+    for number, instruction in enumerate(decoder):
+        if number == 0:
+            continue
+        if instruction.rflags_read & _FLAGS:
+            return True
+        if instruction.rflags_modified & _FLAGS == _FLAGS or table.kinds[instruction.code] & (table.ENDS | table.CALL):
+            return False
+    return False
