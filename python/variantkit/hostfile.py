@@ -79,7 +79,8 @@ def read(path: str | PathLike[str]) -> RecordedHost:
     with open(path, "rb") as file:
         try:
             data = tomllib.load(file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # TOMLDecodeError and UnicodeDecodeError are ValueErrors; a number of thousands of digits is a plain one.
+        except (ValueError, RecursionError) as error:
             msg = f"{path}: this is not TOML: {error}; correct it, or record the machine again"
             raise HostFileError(msg) from None
     try:

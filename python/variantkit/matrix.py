@@ -220,7 +220,10 @@ def read_matrix(path: Path) -> Matrix:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}. Run this in a project that has a classifiers.toml, or name it."
         raise MatrixError(msg) from error
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: TOMLDecodeError, UnicodeDecodeError, thousands of digits
         msg = f"{path} is not TOML: {error}. Mend it there."
         raise MatrixError(msg) from error
     mistakes = schema_mistakes(document)
@@ -239,7 +242,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     try:
         with (root / "pyproject.toml").open("rb") as file:
             table: dict[str, Any] = tomllib.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{root / 'pyproject.toml'} cannot be read: {error}. A project needs one beside its classifiers.toml."
         raise MatrixError(msg) from error
     return table
