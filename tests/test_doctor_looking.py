@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,20 @@ def test_a_catalogue_that_cannot_be_read(tree: Tree, content: str, capsys: pytes
     captured = capsys.readouterr()
     assert "mend: " in captured.out
     assert captured.err == ""
+
+
+def test_a_package_in_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Tree(tmp_path / "site")
+    archive = tmp_path / "gizmo.pyz"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in (tmp_path / "site" / "gizmo").iterdir():
+            file.write(path, f"gizmo/{path.name}")
+    monkeypatch.syspath_prepend(archive)
+    status, _, found = examined(capsys)
+    assert status == ILL
+    assert f"gizmo lies in an archive, {archive}, " in found["nothing-usable"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variantkit import doctor, report
@@ -99,6 +100,12 @@ def _lost(name: str, error: Exception) -> Finding | None:
         spec = importlib.util.find_spec(name) if name.isidentifier() else None
     except Exception:  # noqa: BLE001 -- whatever is broken, something of that name is there
         owner, spec = name, None
+    if archive := _archive(list(spec.submodule_search_locations or ()) if spec else []):
+        return doctor.Finding(
+            rule="nothing-usable",
+            message=f"The package {name} lies in an archive, {archive}, and no library can be loaded from within one.",
+            mend="unpack it, or make the archive with a tool that does so at its start (shiv, or PEX with --venv)",
+        )
     if not owner and (spec is None or isinstance(error, PackageNotFoundError)):
         return None
     why = "its catalogue is missing" if isinstance(error, PackageNotFoundError) else _words(error)
@@ -107,6 +114,11 @@ def _lost(name: str, error: Exception) -> Finding | None:
         message=f"The package {name} is not as it was installed: {why}.",
         mend=f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}",
     )
+
+
+def _archive(folders: Sequence[str]) -> Path | None:
+    """Return the file that a package lies in."""
+    return next((parent for folder in folders for parent in Path(folder).parents if parent.is_file()), None)
 
 
 def _owners() -> dict[str, set[str]]:

@@ -47,6 +47,12 @@ SETTINGS["QEMU"] = f"{SETTINGS['KVM']}; without KVM, QEMU itself computes, and h
 """What shows the features of the CPU to a guest, by hypervisor."""
 
 
+_SOURCES = {
+    "kernel": "let the process read /proc/cpuinfo",
+    "cpuid": "mend what else is found here, so that the package's compiled module can be loaded",
+}
+
+
 def promised(brand: str) -> str:
     """Return the level that CPUs of this brand string have, "" where it does not tell."""
     return next((level for pattern, level in _BRANDS if re.search(pattern, brand)), "")
@@ -168,5 +174,5 @@ def _sources(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="source-missing",
             message=f"{' and '.join(missing)} could not be asked what the CPU can do; asked were {', '.join(names) or 'none'}.",
-            mend="let the process read /proc/cpuinfo, and see what else is found here",
+            mend="; ".join(_SOURCES[name] for name in missing),
         )
