@@ -55,6 +55,8 @@ class Binary:
     """What the loader calls before anything of the library can check the machine."""
     resolvers: tuple[int, ...] = ()
     """IFUNC resolvers, which the loader calls as well, and even earlier."""
+    linked: tuple[tuple[int, int], ...] = ()
+    """Slots that the loader fills with a function of this very file, and its address: what a PLT stub jumps through."""
     exported: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()

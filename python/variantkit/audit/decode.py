@@ -33,8 +33,16 @@ class Use:
     """An instruction that not every x86-64 CPU can run, and all the features that it needs beyond those of every one."""
 
     address: int
-    text: str
+    code: bytes
+    """It, and what follows it."""
     features: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """The instruction as Intel writes it; there are many, and few of them are ever shown."""
+        from iced_x86 import Decoder
+
+        return str(_formatter().format(Decoder(64, self.code, ip=self.address).decode()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,6 +183,8 @@ def _section_at(sections: list[Section], address: int) -> Section | None:
 
 def _loaded(sections: list[Section], entries: list[int]) -> dict[int, str]:
     """Return the spans that run while the library is loaded, by id, with the name of the constructor that reaches them."""
+    from variantkit.audit.follow import slot_of_stub
+
     via: dict[int, str] = {}
     todo: list[tuple[Span, str]] = []
     for entry in entries:
@@ -185,8 +195,15 @@ def _loaded(sections: list[Section], entries: list[int]) -> dict[int, str]:
     while todo:
         span, name = todo.pop()
         for target in span.leaving:
-            section = _section_at(sections, target)
-            if section is not None and id(following := section.span_at(target)) not in via:
+            called, section = target, _section_at(sections, target)
+            if section is None:
+                continue
+            if (slot := slot_of_stub(section, target)) is not None:
+                # What a stub leads to is what is called; nothing of this file, if it is in no slot.
+                called = section.linked.get(slot, -1)
+                if (section := _section_at(sections, called)) is None:
+                    continue
+            if id(following := section.span_at(called)) not in via:
                 via[id(following)] = name
                 todo.append((following, name))
     return via
@@ -211,22 +228,16 @@ def _needs(table: Codes, section: Section, span: Span, asked: set[int]) -> tuple
     if real is not None:
         found.append((real, frozenset({"bmi1"}), -1))
     needs: dict[str, Use] = {}
-    for address, features, code in sorted(found, key=lambda item: item[0]):
-        if code == table.xgetbv and span.low in asked:
+    for address, features, number in sorted(found, key=lambda item: item[0]):
+        if number == table.xgetbv and span.low in asked:
             continue
         if _SHADOW_STACK in features and table.rdssp.intersection(span.guards):
             continue
         if not features <= needs.keys():
-            use = Use(address=address, text=_text(section, address), features=features)
+            code = section.part(address, min(address + 15, section.high))
+            use = Use(address=address, code=code, features=features)
             needs.update(dict.fromkeys(features - needs.keys(), use))
     return needs, 0 if real is not None else len(span.tzcnt)
-
-
-def _text(section: Section, address: int) -> str:
-    from iced_x86 import Decoder
-
-    code = section.part(address, min(address + 15, section.high))
-    return str(_formatter().format(Decoder(64, code, ip=address).decode()))
 
 
 @functools.cache

@@ -48,6 +48,7 @@ _SYMBOLIC = frozenset(
         lief.ELF.Relocation.TYPE.AARCH64_ABS64,
     }
 )
+_SLOTS = frozenset({lief.ELF.Relocation.TYPE.X86_64_JUMP_SLOT, lief.ELF.Relocation.TYPE.X86_64_GLOB_DAT})
 # Where there is no PT_GNU_STACK, the kernel and glibc take the stack of these machines for executable.
 _EXECUTABLE_BY_DEFAULT = frozenset({"x86_64", "i386"})
 
@@ -100,6 +101,13 @@ def read_elf(data: bytes) -> Binary:
         functions=functions_of(named, unwound),
         constructors=constructors,
         resolvers=tuple(sorted({*resolvers, *(each.value for each in defined if each.type == _TYPE.GNU_IFUNC)})),
+        linked=tuple(
+            sorted(
+                (each.address, each.symbol.value)
+                for each in elf.relocations
+                if each.type in _SLOTS and each.symbol is not None and each.symbol.shndx and inside(each.symbol.value)
+            )
+        ),
         exported=tuple(sorted({text_of(each.name) for each in elf.exported_symbols if each.name})),
         needed=tuple(map(text_of, elf.libraries)),
         search_path=tuple(_search_path(elf)),

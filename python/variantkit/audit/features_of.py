@@ -89,8 +89,8 @@ class Codes:
     BRANCH = 4
     CALL = 8
     ODD = 16
-    GUARD = 32
-    """CPUID and RDSSP, whose answers say whether XGETBV and the shadow stack may be used."""
+    RARE = 32
+    """Calls through memory, and CPUID and RDSSP, whose answers say whether XGETBV and the shadow stack may be used."""
     ENDS = 64
     """Nothing falls through to what follows."""
     NOP = 128
@@ -98,6 +98,8 @@ class Codes:
     invalid: int
     tzcnt: frozenset[int]
     """CPUs without BMI1 run these as BSF, with the same result for every input but 0."""
+    through: frozenset[int]
+    """Jumps and calls through memory."""
     xgetbv: int
     cpuid: int
     rdssp: frozenset[int]
@@ -136,6 +138,7 @@ def codes() -> Codes:
         vectors=tuple(vectors),
         invalid=found.INVALID,
         tzcnt=frozenset({found.TZCNT_R16_RM16, found.TZCNT_R32_RM32, found.TZCNT_R64_RM64}),
+        through=frozenset({found.JMP_RM64, found.CALL_RM64}),
         xgetbv=found.XGETBV,
         cpuid=found.CPUID,
         rdssp=frozenset({found.RDSSPD_R32, found.RDSSPQ_R64}),
@@ -179,8 +182,8 @@ def _kind(name: str, belongs: list[str], info: object, flow: int) -> int:
     privileged = bool(getattr(info, "must_be_cpl0", False)) and name not in _USER_MODE
     if odd or privileged:
         kind |= Codes.ODD
-    if name in {"CPUID", *_NOTHING_AFTER_ALL}:
-        kind |= Codes.GUARD
+    if name in {"CPUID", "JMP_RM64", "CALL_RM64", *_NOTHING_AFTER_ALL}:
+        kind |= Codes.RARE
     if name.startswith(("NOP", "INT3", "ENDBR", "PAUSE")):
         kind |= Codes.NOP
     return kind

@@ -16,12 +16,12 @@ from iced_x86 import Decoder, RflagsBits
 from variantkit.audit.features_of import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from variantkit.audit.features_of import Codes
     from variantkit.audit.spans import Section, Span
 
-__all__ = ["decode_along", "decode_through", "is_padding", "reads_flags_of"]
+__all__ = ["decode_along", "decode_through", "is_padding", "reads_flags_of", "slot_of_stub"]
 
 _LONGEST = 15
 _FLAGS = RflagsBits.CF | RflagsBits.ZF
@@ -30,7 +30,7 @@ _FLAGS = RflagsBits.CF | RflagsBits.ZF
 class _Found:
     """What one decoding of a span finds."""
 
-    __slots__ = ("branches", "calls", "first", "guards", "odd", "tzcnt", "vectors")
+    __slots__ = ("branches", "calls", "first", "guards", "odd", "slots", "tzcnt", "vectors")
 
     def __init__(self) -> None:
         self.first: dict[int, int] = {}
@@ -39,20 +39,22 @@ class _Found:
         self.calls: list[int] = []
         self.tzcnt: list[int] = []
         self.guards: list[int] = []
+        self.slots: list[int] = []
         self.odd = False
 
     def add(self, other: _Found) -> None:
         for code, address in other.first.items():
             self.first[code] = min(address, self.first.get(code, address))
-        for name in ("vectors", "branches", "calls", "tzcnt", "guards"):
+        for name in ("vectors", "branches", "calls", "tzcnt", "guards", "slots"):
             getattr(self, name).extend(getattr(other, name))
 
-    def put_into(self, span: Span) -> None:
+    def put_into(self, span: Span, linked: Mapping[int, int]) -> None:
         span.decoded = True
         span.first, span.vectors, span.tzcnt = self.first, tuple(self.vectors), tuple(sorted(self.tzcnt))
         span.guards = tuple(self.guards)
         low, high = span.low, span.high
-        span.leaving = tuple({target for target in (*self.branches, *self.calls) if not low <= target < high})
+        through = [linked[slot] for slot in self.slots if slot in linked]
+        span.leaving = tuple({target for target in (*self.branches, *self.calls, *through) if not low <= target < high})
 
 
 def decode_through(section: Section, span: Span) -> None:
@@ -60,7 +62,7 @@ def decode_through(section: Section, span: Span) -> None:
     found = _Found()
     begins, base, low, high = section.begins, section.low, span.low, span.high
     _decode(codes(), section, found, low, high)
-    found.put_into(span)
+    found.put_into(span, section.linked)
     span.suspicious = found.odd or any(low <= target < high and not begins[target - base] for target in found.branches)
     if span.suspicious and section.nameless:
         # Nothing says where its functions are, so the calls in it have to, although some of them may be none.
@@ -69,11 +71,11 @@ def decode_through(section: Section, span: Span) -> None:
 
 def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) -> int:
     """Decode a range and return the address behind its last instruction."""
-    kinds, tzcnt = table.linear, table.tzcnt
+    kinds, tzcnt, through = table.linear, table.tzcnt, table.through
     begins, base = section.begins, section.low
     first, branches, calls, vectors = found.first, found.branches, found.calls, found.vectors
     branch, call, counted, needs = table.BRANCH, table.CALL, table.COUNTED, table.NEEDS
-    rare = table.ODD | table.GUARD
+    rare = table.ODD | table.RARE
     instruction = None
     # The loop of this program: for most instructions it does next to nothing (benchmarks/audit.py).
     for instruction in Decoder(64, section.part(low, high), ip=low):
@@ -96,8 +98,11 @@ def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) 
                 if kind & branch:
                     branches.append(instruction.near_branch_target)
                 if kind & rare:
-                    found.odd |= bool(kind & table.ODD)
-                    found.guards.append(code)
+                    if code not in through:
+                        found.odd |= bool(kind & table.ODD)
+                        found.guards.append(code)
+                    elif instruction.is_ip_rel_memory_operand:
+                        found.slots.append(instruction.ip_rel_memory_address)
     return instruction.next_ip if instruction is not None else low
 
 
@@ -122,7 +127,7 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
         for low, high in left
         if not is_padding(section.part(low, high)) and not _read_as_code(table, section, found, low, high, in_code)
     )
-    found.put_into(span)
+    found.put_into(span, section.linked)
 
 
 def _reach(
@@ -212,3 +217,13 @@ def reads_flags_of(section: Section, address: int) -> bool:
         if instruction.rflags_modified & _FLAGS == _FLAGS or table.kinds[instruction.code] & (table.ENDS | table.CALL):
             return False
     return False
+
+
+def slot_of_stub(section: Section, address: int) -> int | None:
+    """Return the slot that the stub at an address jumps through, as those of a PLT do; None where it is no stub."""
+    table = codes()
+    for instruction in Decoder(64, section.part(address, min(address + 2 * _LONGEST, section.high)), ip=address):
+        if not table.kinds[instruction.code] & table.NOP:
+            jumps = instruction.code in table.through and table.kinds[instruction.code] & table.ENDS
+            return instruction.ip_rel_memory_address if jumps and instruction.is_ip_rel_memory_operand else None
+    return None

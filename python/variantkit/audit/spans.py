@@ -6,7 +6,7 @@ import bisect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from variantkit.audit.binary import Binary, Code
 
@@ -54,11 +54,13 @@ class Span:
 class Section:
     """One executable section: its bytes, its spans by address, and the addresses at which an instruction begins."""
 
-    def __init__(self, code: Code, spans: list[Span]) -> None:
+    def __init__(self, code: Code, spans: list[Span], linked: Mapping[int, int]) -> None:
         self.low = code.address
         self.high = code.address + len(code.data)
         self.bytes = code.data
         self.spans = spans
+        self.linked = linked
+        """Slots in which the loader puts the address of a function of the same file."""
         self.begins = bytearray(len(code.data) + 1)
         self.nameless = all(span.gap or span.data for span in spans)
         """There is no function in it of which a symbol says where it begins."""
@@ -83,13 +85,13 @@ def sections_of(binary: Binary) -> list[Section]:
     for address in (*binary.constructors, *binary.resolvers):
         entries.setdefault(address, (0, [f"{address:#x}"]))
     starts = sorted(entries)
-    sections = []
+    sections, linked = [], dict(binary.linked)
     for code in sorted(binary.code, key=lambda code: code.address):
         low, high = code.address, code.address + len(code.data)
         here = starts[bisect.bisect_left(starts, low) : bisect.bisect_left(starts, high)]
         whole = list(_cut(low, high, [(start, *entries[start]) for start in here], code.section))
         if whole:
-            sections.append(Section(code, list(_without(whole, binary.data_in_code))))
+            sections.append(Section(code, list(_without(whole, binary.data_in_code)), linked))
     return sections
 
 
