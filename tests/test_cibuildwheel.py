@@ -196,6 +196,8 @@ def builder(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cont
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     program(tmp_path / "bin", "podman", "exit 0")
     monkeypatch.setenv("CIBW_CONTAINER_ENGINE", "podman")
+    # What comes out here is no wheel.
+    monkeypatch.setattr("variantkit.audit.audit", lambda *_, **__: True)
     sdist = io.BytesIO()
     with tarfile.open(fileobj=sdist, mode="w:gz") as archive:
         archive.add(project / "pyproject.toml", "saxpy-1.2.3/pyproject.toml")

@@ -14,7 +14,8 @@ import pytest
 import check_release
 from index_reader import IndexReader
 from variantkit import release as module
-from variantkit.errors import CheckError, MatrixError, WheelError
+from variantkit.audit import AuditFinding, AuditResult
+from variantkit.errors import AuditError, CheckError, MatrixError, WheelError
 from variantkit.index import Repository
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.progress import Progress
@@ -57,6 +58,13 @@ class FakeBuilder:
         return next(self.built.glob("saxpy-*.tar.gz"))
 
 
+def audited(*findings: AuditFinding) -> AuditResult:
+    """The outcome of an audit; what lies in these wheels is no machine code, and the audit has tests of its own."""
+    return AuditResult(
+        findings=findings, rules=("VA101",), files=3, instructions=1000, seconds=0.0, unaudited=(), notes=(), needs=()
+    )
+
+
 @pytest.fixture
 def releaser(made: check_release.Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releaser:
     project, built = tmp_path / "project", tmp_path / "built"
@@ -69,6 +77,7 @@ def releaser(made: check_release.Release, tmp_path: Path, monkeypatch: pytest.Mo
         return real(*arguments, ignore=(*ignore, "VK6"), **more)
 
     monkeypatch.setattr(module, "check", without_tools)
+    monkeypatch.setattr("variantkit.audit.audit", lambda *_, **__: audited())
     builder: Any = FakeBuilder(project, built, tmp_path / "work")
     return Releaser(builder=builder, interpreters=["cp311"], dist=tmp_path / "dist")  # type: ignore[list-item]
 
@@ -98,13 +107,42 @@ def test_each_step_is_counted_and_says_how_it_went(releaser: Releaser, tmp_path:
         "classifiers.toml",
         "repair",
         "assemble",
+        "audit",
         "check",
         "publish",
     ]
     # 3 classifiers, an interpreter and an sdist are built, by a builder that says nothing here.
-    assert lines[0].startswith("[ 1/10] ")
+    assert lines[0].startswith("[ 1/11] ")
     assert lines[0].endswith("3 classifiers")
     assert lines[-1].endswith("new, 0 unchanged")
+
+
+def test_code_above_its_label_keeps_all_of_it_back(
+    releaser: Releaser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    wrong = AuditFinding(
+        file=tmp_path / "x.whl", member="libx.so", rule="VA101", message="vpaddd needs avx2. Mend.", level="error"
+    )
+
+    def audit(paths: list[Path], **_: Any) -> AuditResult:
+        asked.extend(paths)
+        return audited(wrong) if len(asked) == 1 else audited()
+
+    monkeypatch.setattr("variantkit.audit.audit", audit)
+    repository = Repository(tmp_path / "index")
+    with pytest.raises(AuditError, match=r"must not be published:(.|\n)*vpaddd needs avx2"):
+        releaser.release(ALL, repository)
+    assert not repository.simple.exists()
+    releaser.release(ALL, repository)
+    assert asked == [releaser.dist] * 2
+    # What was found clean is not decoded again; another matrix is another promise.
+    releaser.release(ALL, repository)
+    assert len(asked) == 2
+    project = dataclasses.replace(releaser.matrix.project, package="other")
+    releaser.matrix = dataclasses.replace(releaser.matrix, project=project)
+    releaser.audit()
+    assert len(asked) == 3
 
 
 def test_again_nothing_is_done(releaser: Releaser, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from variantkit.build_inputs import compiler, files_below, last_commit, toolchain
 from variantkit.environments import BuildEnvironment, run_logged
+from variantkit.errors import AuditError
 from variantkit.files import storage, write_atomically
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.sbom import NATIVE
@@ -188,9 +189,20 @@ class Builder:
             (fresh,) = outdir.iterdir()
             if settings is not None:
                 self._keep_symbols(key, fresh, Path(options["build-dir"]))
+                self._audit(fresh)
             return fresh
 
         return self._kept(key, digest, out, make)
+
+    def _audit(self, wheel: Path) -> None:
+        """Raise `AuditError` where the machine code in a wheel is not what its label says; such a wheel is not kept."""
+        from variantkit.audit import audit
+
+        symbols = self.work / "symbols"
+        result = audit([wheel], matrix=self.matrix, symbols=symbols if symbols.is_dir() else None, allow_undecoded=True)
+        if not result:
+            msg = f"{wheel.name} was built and must not be used:\n{result.text()}"
+            raise AuditError(msg)
 
     def _keep_symbols(self, key: str, wheel: Path, tree: Path) -> None:
         """Keep the native files of a wheel as they were before they were stripped: an audit names functions by them."""

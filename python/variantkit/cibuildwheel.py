@@ -200,6 +200,7 @@ class ContainerBuilder(Builder):
             self._engine.remove(self.root)
             raise
         (wheel,) = wheels.glob("*.whl")
+        self._audit(wheel)
         return wheel
 
     @functools.cached_property

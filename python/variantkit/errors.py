@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from variantkit.select import Decision, Installed
 
 __all__ = [
+    "AuditError",
     "BetterVariantWarning",
     "BinaryError",
     "BuildError",
@@ -66,6 +67,10 @@ class BusyError(VariantkitError, RuntimeError):
 
 class CheckError(VariantkitError, ValueError):
     """A release has findings and must not be published; the message has them."""
+
+
+class AuditError(VariantkitError, ValueError):
+    """Machine code is not what its label says; the message has the findings."""
 
 
 class BinaryError(VariantkitError, ValueError):

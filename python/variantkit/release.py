@@ -1,16 +1,20 @@
-"""A whole release: build, repair, assemble, check, publish. What was finished before is not done again."""
+"""A whole release: build, repair, assemble, audit, check, publish. What was finished before is not done again."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import hashlib
+import importlib.metadata
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit import generate
 from variantkit.assemble import Assembler, read_release
 from variantkit.check import check
-from variantkit.errors import CheckError, MatrixError
+from variantkit.errors import AuditError, CheckError, MatrixError
 from variantkit.files import write_atomically
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.pages import version_of
@@ -21,16 +25,16 @@ from variantkit.wheel import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from variantkit.build import Builder
     from variantkit.index import Published, Repository
     from variantkit.interpreters import Interpreter
+    from variantkit.matrix import Matrix
 
 __all__ = ["Releaser", "snapshot_source"]
 
-# A step each: the matrix, all repairs, all variants, the check, the publication.
-_OWN_STEPS = 5
+# A step each: the matrix, all repairs, all variants, the audit, the check, the publication.
+_OWN_STEPS = 6
 
 # The rules that a release of some classifiers breaks: a published one is missing, an extra has no wheel.
 _COMPLETENESS = ("VK303", "VK305")
@@ -56,7 +60,7 @@ class Releaser:
     def release(
         self, classifiers: Sequence[str], repository: Repository, *, replace: bool = False, partial: bool = False
     ) -> Published:
-        """Build, repair, assemble, check and publish; return what the publication changed.
+        """Build, repair, assemble, audit, check and publish; return what the publication changed.
 
         It is `partial` where some classifiers were left out on purpose.
 
@@ -65,6 +69,7 @@ class Releaser:
         self.progress.total = self._count(classifiers) + _OWN_STEPS
         self.check_matrix()
         self.make(classifiers)
+        self.audit()
         self.check(partial=partial)
         with self.progress.step(f"publish in {_short(repository.folder)}") as step:
             published = repository.publish([self.dist], replace=replace, matrix=self.matrix)
@@ -120,6 +125,26 @@ class Releaser:
             step.note = f"{len(made)} wheels, {same} unchanged"
         return [each.path for each in (*made, index_file) if each is not None]
 
+    def audit(self) -> None:
+        """Hold the machine code of the finished wheels against the rows they are for; raise `AuditError` with findings."""
+        from variantkit.audit import audit
+
+        with self.progress.step("audit") as step:
+            symbols = self.builder.work / "symbols"
+            stamp = self.builder.work / "stamps" / "audit.json"
+            digest = _audited_digest(sorted(self.dist.glob("*.whl")), self.matrix)
+            if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+                step.note = "unchanged"
+                return
+            result = audit(
+                [self.dist], matrix=self.matrix, symbols=symbols if symbols.is_dir() else None, allow_undecoded=True
+            )
+            if not result:
+                msg = f"This must not be published:\n{result.text()}\nMend it and run this again; `variantkit audit` tells more."
+                raise AuditError(msg)
+            write_atomically(stamp, digest)
+            step.note = f"{result.files} files, {result.instructions:,} instructions, no findings"
+
     def check(self, *, partial: bool = False) -> None:
         """Check all that is in `dist` as one release; raise `CheckError` with the findings.
 
@@ -163,6 +188,19 @@ def snapshot_source(
     copy_sources(root, target)
     set_version(target, version, [target / each for each in also])
     return version
+
+
+def _audited_digest(wheels: Iterable[Path], matrix: Matrix) -> str:
+    """Hash all that the outcome of an audit follows from: the wheels, the matrix, the rules, and what reads the code."""
+    digest = hashlib.sha256(repr(matrix).encode())
+    for tool in ("abi3audit", "auditwheel", "iced-x86", "lief"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            digest.update(f"{tool} {importlib.metadata.version(tool)}\0".encode())
+    here = Path(__file__).parent
+    for path in (*wheels, here / "features.py", *sorted((here / "audit").glob("*.py"))):
+        digest.update(f"{path.name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _today() -> datetime.date:
