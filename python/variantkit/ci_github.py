@@ -43,7 +43,7 @@ _WORKFLOWS = ("release.yml", "site.yml", "snapshot.yml")
 
 _USES = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)")
 _UNPINNED = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)$", re.MULTILINE)
-_COMMAND = re.compile(r"(?<=[ (])(?<!-m )variantkit (assemble|build|check|index|matrix|release|repair)(?= )")
+_COMMAND = re.compile(r"(?<=[ (])(?<!-m )variantkit (assemble|audit|build|check|index|matrix|release|repair)(?= )")
 _INSTALL = 'python -m pip install "variantkit[release]"'
 _PROJECT = re.compile(r"^.*\bPROJECT\b.*\n", re.MULTILINE)
 

@@ -44,9 +44,8 @@ def calls(text: str) -> list[tuple[str, list[str]]]:
 def test_every_command_and_option_exists(scripts: list[Any]) -> None:
     called = {(script.place, module, option) for script in scripts for module, options in calls(script.text)
               for option in options or [""]}  # fmt: skip
-    assert {"tools.build", "tools.repair", "tools.assemble", "tools.check", "tools.index", "tools.release"} <= {
-        module for _, module, _ in called
-    }
+    steps = ("assemble", "audit", "build", "check", "index", "release", "repair")
+    assert {f"tools.{step}" for step in steps} <= {module for _, module, _ in called}
     unknown = {
         (place, module, option)
         for place, module, option in called
