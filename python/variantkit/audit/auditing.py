@@ -69,7 +69,7 @@ def audit(
         findings=tuple(sorted(findings)),
         rules=tuple(each.id for each in rules),
         files=reader.files,
-        instructions=sum(image.use.instructions for image in audited.images if image.use is not None),
+        instructions=reader.instructions,
         seconds=time.monotonic() - started,
         unaudited=tuple(dict.fromkeys(reader.unaudited)),
         notes=tuple(dict.fromkeys(reader.notes)),
@@ -107,7 +107,7 @@ class _Reader:
         self.symbols = SymbolMap(symbols)
         self.unaudited: list[str] = []
         self.notes: list[str] = []
-        self.files = 0
+        self.files = self.instructions = 0
         self._known: dict[bytes, tuple[list[tuple[Binary, CodeUse | None, str]], str]] = {}
 
     def read(self, source: Source) -> Package:
@@ -156,6 +156,7 @@ class _Reader:
         if digest not in self._known:
             # A release has the same library in many wheels.
             self._known[digest] = self._read(data)
+            self.instructions += sum(use.instructions for _, use, _ in self._known[digest][0] if use is not None)
         images, broken = self._known[digest]
         if broken:
             self.unaudited.append(f"{place}: {broken}")

@@ -107,17 +107,16 @@ class AuditResult:
         for file in dict.fromkeys(each.file for each in self.needs):
             own = [each for each in self.needs if each.file == file]
             highest = max(own, key=lambda each: _order(each.level))
-            lines.append(f"{shown(file)} needs at least {highest.level}{_because(highest)}")
-            lines += [
-                f"  {each.member} needs {each.level}{_because(each)}" for each in own if len(own) > 1 and each.symbol
-            ]
-            whole = max((each.whole or each.level for each in own), key=_order)
+            where = f" of {highest.member}" if highest.member != file.name else ""
+            lines.append(f"{shown(file)} needs at least {highest.level}{_because(highest, where)}")
+            for each in own if len(own) > 1 else ():
+                if each.instruction and each is not highest:
+                    lines.append(f"  {each.member} needs {each.level}{_because(each)}")
+            whole = max((each.whole for each in own), key=_order)
             if _order(whole) > _order(highest.level):
-                lines.append(
-                    f"  It has code up to {whole}, too, which it has to choose itself, once it has asked the CPU."
-                )
-            beyond = sorted({feature for each in own for feature in each.beyond})
-            lines += [f"  It has code, too, for what no level promises: {', '.join(beyond)}"] if beyond else []
+                lines.append(f"  It asks what the CPU has while it runs, and then may run code for {whole}")
+            if beyond := sorted({feature for each in own for feature in each.beyond}):
+                lines.append(f"  It has code for what no level promises: {', '.join(beyond)}")
         return [*lines, ""] if lines else []
 
     def summary(self) -> str:
@@ -158,11 +157,12 @@ def _order(level: str) -> int:
     return len(LEVELS.get(level, ()))
 
 
-def _because(need: Need) -> str:
+def _because(need: Need, where: str = "") -> str:
     if not need.instruction:
         return ""
-    when = ", as soon as it is loaded," if need.constructor else ""
-    return f", because of {need.symbol} in {need.member}: {need.instruction} at {need.address:#x}{when} needs {need.feature}"
+    when = ", which runs while it is loaded" if need.constructor else ""
+    what = f"{need.instruction} at {need.address:#x} needs {need.feature}"
+    return f", because of {need.symbol}{where}{when}: {what}"
 
 
 def _count(number: int, noun: str) -> str:
