@@ -116,10 +116,12 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
     section.begins[span.low - section.low : span.high - section.low] = bytes(span.high - span.low)
     reached: dict[int, int] = {}
     roots = set(span.roots) if span.gap or span.data else {span.low, *span.roots}
+    tried: set[int] = set()
     while True:
         _reach(table, section, span, found, roots, reached)
+        tried |= roots  # one where there is no instruction is never reached
         left = list(_unreached(span, reached))
-        roots = {root for low, high in left for root in _jump_table(section, span, low, high)} - reached.keys()
+        roots = {root for low, high in left for root in _jump_table(section, span, low, high)} - reached.keys() - tried
         if not roots:
             break
     span.undecoded = tuple(
