@@ -75,6 +75,13 @@ def emulated(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Audit wheels of other projects, from PyPI, of which it is known what is wrong with them."""
+    session.install("pip", *group("release"), *group("test"))
+    pytest_with_this_tree(session, "tests/audit_real")
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Click through the selector page in headless Chromium."""
     debian(session, "chromium", "chromedriver", "npm")
