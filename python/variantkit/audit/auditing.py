@@ -13,7 +13,7 @@ from variantkit.audit.binary import read_binary
 from variantkit.audit.files import natives, sources
 from variantkit.audit.model import Audited, Image, Package
 from variantkit.audit.result import AuditFinding, AuditResult
-from variantkit.audit.rules import chosen
+from variantkit.audit.rules import chosen, register
 from variantkit.audit.symbols import SymbolMap
 from variantkit.check.findings import shown
 from variantkit.errors import BinaryError, UncheckedError, WheelError
@@ -53,8 +53,9 @@ def audit(
     """
     started = time.monotonic()
     _check_tools()
-    # They register their rules, and need the tools.
-    from variantkit.audit import ceiling, properties, wheel_rules  # noqa: F401 -- two of them are imported for their rules
+    from variantkit.audit import ceiling
+
+    register()
 
     reader = _Reader(matrix=None if level else matrix, level=level, symbols=symbols, allow_undecoded=allow_undecoded)
     audited = Audited(packages=tuple(map(reader.read, sources(paths))), matrix=reader.matrix)

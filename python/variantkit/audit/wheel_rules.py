@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from variantkit.audit.model import Audited, Package
-    from variantkit.matrix import Matrix
+    from variantkit.matrix import Matrix, Row
 
 __all__: list[str] = []
 
@@ -165,10 +165,11 @@ def _check_size(audited: Audited) -> Iterator[Problem]:
             yield Problem(package.path, "", f"it has {-(-size // 1024)} KiB, and the budget of {names} is {budget} KiB")
 
 
-def _rows(package: Package, matrix: Matrix | None) -> list[Any]:
+def _rows(package: Package, matrix: Matrix | None) -> list[Row]:
+    """Return the rows whose budgets a wheel has."""
     if package.name is None or package.row is None or matrix is None:
         return []
-    return [package.row] if package.row == matrix.base or not package.name.label else [matrix.base, package.row]
+    return [package.row, *(row for row in matrix.rows if row.label == package.name.label and row != package.row)]
 
 
 @rule(

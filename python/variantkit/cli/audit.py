@@ -70,7 +70,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
 def _audit(parser: argparse.ArgumentParser, options: argparse.Namespace, here: Path) -> int:
     # What a distribution needs only for an audit is imported here, so that a missing one is told as such.
     from variantkit.audit import audit, sarif
-    from variantkit.audit.rules import RULES, markdown
+    from variantkit.audit.rules import RULES, markdown, register
     from variantkit.matrix import read_matrix
 
     if options.rules:
@@ -80,6 +80,7 @@ def _audit(parser: argparse.ArgumentParser, options: argparse.Namespace, here: P
         parser.error(f"{options.root} is not there; name the folder of the project")
     if options.symbols is not None and not options.symbols.is_dir():
         parser.error(f"{options.symbols} is not a folder; name one with unstripped builds")
+    register()
     chosen = {name: _rules(parser, getattr(options, name), RULES) for name in ("select", "ignore")}
     symbols = options.symbols or options.root / _SYMBOLS
     result = audit(

@@ -1,0 +1,318 @@
+"""`variantkit audit` as a whole: what it looks at, what it says, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from audited import ENTRY, kernels, level_matrix, manifest
+from native_files import compiled, for_arm
+from tiny_wheels import pack, wheel
+from variantkit.audit import audit, sarif
+from variantkit.audit.rules import RULES, markdown
+from variantkit.cli import audit as command
+from variantkit.cli import main, run
+from variantkit.errors import UncheckedError, WheelError
+
+FAST = """
+#include <immintrin.h>
+void fast(float *x) { _mm256_storeu_ps(x, _mm256_add_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x))); }
+"""
+EARLY = """
+#include <immintrin.h>
+float table[8];
+__attribute__((constructor)) static void fill(void) { _mm256_storeu_ps(table, _mm256_set1_ps(table[0])); }
+"""
+
+
+def cli(*arguments: str | Path) -> int:
+    return run(lambda: command.main([str(each) for each in arguments], prog="audit"))
+
+
+def needs_avx(compiler: str, folder: Path, source: str = FAST) -> bytes:
+    return compiled(compiler, folder, source, "-mavx").read_bytes()
+
+
+def test_the_page_on_the_rules_is_up_to_date(root: Path) -> None:
+    assert (root / "docs" / "audit.md").read_text(encoding="utf-8") == markdown(), (
+        "run: python -m tools.audit --rules > docs/audit.md"
+    )
+
+
+def test_each_rule_says_all_that_it_should() -> None:
+    markdown()  # it registers them
+    assert len(RULES) > 14
+    for rule in RULES.values():
+        for text in (rule.what, rule.why, rule.mend):
+            assert text.endswith("."), rule
+            assert "|" not in text, rule  # it goes into a table
+    assert len({rule.name for rule in RULES.values()}) == len(RULES)
+
+
+def test_clean_violations_and_not_audited_are_three_statuses(
+    compiler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = wheel(tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so": needs_avx(compiler, tmp_path)})
+    assert cli(path, "--level", "x86-64-v3") == 0
+    assert capsys.readouterr().out.endswith("no findings\n")
+    assert cli(path, "--level", "x86-64-v2") == 1
+    out = capsys.readouterr().out
+    assert "VA101 error    fast needs avx, which x86-64-v2 lacks: v" in out
+    assert out.endswith("1 error\n")
+    path.write_bytes(path.read_bytes()[:-30])
+    assert cli(path, "--level", "x86-64-v3") == 2
+    assert "cannot be read as a wheel" in capsys.readouterr().out
+
+
+def test_wrong_arguments_are_status_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--level", "v3"], ["--level", "armv8-a"], ["--select", "VK1"], ["--symbols", tmp_path / "no"]):
+        with pytest.raises(SystemExit) as caught:
+            cli(*words)
+        assert caught.value.code == 2
+    assert cli(tmp_path / "nothing.whl") == 2
+    assert "is not there. Name wheels" in capsys.readouterr().err
+
+
+def test_without_a_level_it_says_which_one_is_needed_and_why(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = wheel(
+        tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so": needs_avx(compiler, tmp_path, EARLY)}
+    )
+    monkeypatch.chdir(tmp_path)
+    assert cli(path) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "other-1.0-py3-none-linux_x86_64.whl needs at least x86-64-v3, because of fill of other/lib.so, "
+        "which runs while it is loaded: v"
+    )
+    assert cli(path, "--json") == 0
+    (need,) = json.loads(capsys.readouterr().out)["needs"]
+    assert (need["level"], need["symbol"], need["feature"], need["constructor"]) == ("x86-64-v3", "fill", "avx", True)
+    plain = wheel(
+        tmp_path,
+        "plain-1.0-py3-none-linux_x86_64.whl",
+        {"plain/lib.so": compiled(compiler, tmp_path, ENTRY).read_bytes()},
+    )
+    assert cli(plain) == 0
+    assert capsys.readouterr().out.startswith("plain-1.0-py3-none-linux_x86_64.whl needs at least x86-64\n")
+
+
+def test_files_are_held_against_their_rows(compiler: str, tmp_path: Path) -> None:
+    fast, plain = needs_avx(compiler, tmp_path), compiled(compiler, tmp_path, ENTRY).read_bytes()
+    kernel = kernels(compiler, tmp_path, "x86-64-v3")
+    of = level_matrix()
+    beside = {"demo/classifiers/avx2/lib.so": kernel, "demo/classifiers/avx2/MANIFEST": manifest("avx2", "lib.so")}
+    tags = "cp311-cp311-linux_x86_64"
+
+    def rules(name: str, files: dict[str, bytes]) -> set[tuple[str, str]]:
+        path = wheel(tmp_path / "dist", name, files)
+        return {(each.rule, each.member) for each in audit([path], matrix=of, select=["VA1"]).findings}
+
+    # A library beside a MANIFEST is its row's, also in a wheel for everybody; what else is there is for everybody.
+    assert rules(f"demo-1.0-{tags}.whl", {"demo/_binding.so": plain, **beside}) == set()
+    assert rules(f"demo-1.0-{tags}.whl", {"demo/_binding.so": fast, **beside}) == {("VA101", "demo/_binding.so")}
+    assert rules(f"demo-1.0-{tags}-avx2.whl", {"demo/_binding.so": fast, **beside}) == {("VA101", "demo/_binding.so")}
+    assert rules("demo_avx2-1.0-py3-none-linux_x86_64.whl", {"demo_avx2/helper.so": fast}) == set()
+    # A row whose library has none of its instructions is not what it says.
+    mislabelled = {**beside, "demo/classifiers/avx2/lib.so": plain}
+    assert rules(f"demo-1.0-{tags}.whl", mislabelled) == {("VA103", "demo/classifiers/avx2/lib.so")}
+    # Wheels of other projects are none of the matrix's.
+    result = audit([wheel(tmp_path / "dist", "other-1.0-py3-none-linux_x86_64.whl", {"a.so": fast})], matrix=of)
+    assert result.findings == ()
+    assert [each.level for each in result.needs] == ["x86-64-v3"]
+
+
+def test_a_folder_of_wheels_a_package_and_a_file_are_audited(compiler: str, tmp_path: Path) -> None:
+    fast = needs_avx(compiler, tmp_path)
+    dist = tmp_path / "dist"
+    for name in ("one", "two"):
+        wheel(dist, f"{name}-1.0-py3-none-linux_x86_64.whl", {f"{name}/lib.so": fast})
+    package = tmp_path / "package"
+    (package / "deep").mkdir(parents=True)
+    (package / "deep" / "lib.so").write_bytes(fast)
+    (package / "deep" / "link.so").symlink_to("lib.so")
+    (package / "__init__.py").write_text("")
+    single = tmp_path / "single.so"
+    single.write_bytes(fast)
+    result = audit(
+        [dist, package, single, dist / "one-1.0-py3-none-linux_x86_64.whl"], matrix=None, level="x86-64", select=["VA1"]
+    )
+    assert [each.member for each in result.findings] == [
+        "one/lib.so",
+        "two/lib.so",
+        "deep/lib.so",
+        "deep/link.so",
+        "single.so",
+    ]
+    assert result.files == 5
+
+
+def test_a_package_folder_with_a_manifest_is_held_against_its_row(compiler: str, tmp_path: Path) -> None:
+    folder = tmp_path / "demo_avx2"
+    folder.mkdir()
+    (folder / "lib.so").write_bytes(compiled(compiler, tmp_path, ENTRY, "-fvisibility=hidden").read_bytes())
+    (folder / "MANIFEST").write_bytes(manifest("avx2", "lib.so"))
+    for path in (tmp_path, folder, folder / "lib.so"):
+        result = audit([path], matrix=level_matrix(), select=["VA103"])
+        assert {each.rule for each in result.findings} == {"VA103"}, path
+
+
+def test_native_files_are_found_under_odd_names(compiler: str, tmp_path: Path) -> None:
+    fast = needs_avx(compiler, tmp_path)
+    files = {
+        "other/model.bin": fast,
+        "other/data/no_suffix": fast,
+        "other-1.0.data/scripts/tool": fast,
+        "other/a.py": b"x",
+    }
+    path = wheel(tmp_path, "other-1.0-py3-none-linux_x86_64.whl", files)
+    result = audit([path], matrix=None, level="x86-64", select=["VA1"])
+    assert {each.member for each in result.findings} == set(files) - {"other/a.py"}
+
+
+def test_what_is_called_a_native_file_and_is_none_is_not_passed_over(tmp_path: Path) -> None:
+    path = wheel(
+        tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so.1": b"version https://", "other/a.pyd": b""}
+    )
+    result = audit([path], matrix=None)
+    assert result.status == 2
+    assert [each.split(": ")[1] for each in result.unaudited] == ["other/lib.so.1", "other/a.pyd"]
+    assert all("it has the name of a native file, and is none" in each for each in result.unaudited)
+
+
+def test_a_damaged_native_file_is_not_passed_over(compiler: str, tmp_path: Path) -> None:
+    fast = needs_avx(compiler, tmp_path)
+    files = {"other/good.so": fast, "other/bad.so": fast[: len(fast) // 3]}
+    path = wheel(tmp_path, "other-1.0-py3-none-linux_x86_64.whl", files)
+    result = audit([path], matrix=None, level="x86-64-v3", select=["VA1"])
+    assert result.status == 2
+    (why,) = result.unaudited
+    assert "other/bad.so: it is " in why
+    # What can be audited is; a violation is the stronger word.
+    assert audit([path], matrix=None, level="x86-64", select=["VA1"]).status == 1
+
+
+def test_a_wheel_with_one_damaged_entry_is_not_passed_over(compiler: str, tmp_path: Path) -> None:
+    path = wheel(tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so": needs_avx(compiler, tmp_path)})
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("other/lib.so")
+    data = bytearray(path.read_bytes())
+    middle = info.header_offset + 100 + info.compress_size // 2
+    data[middle : middle + 8] = bytes(8)
+    path.write_bytes(data)
+    result = audit([path], matrix=None, level="x86-64-v3", select=["VA1"])
+    assert result.status == 2
+    assert "other/lib.so: it cannot be read" in result.unaudited[0]
+
+
+def test_an_entry_that_is_there_twice_is_audited_twice(compiler: str, tmp_path: Path) -> None:
+    path = pack(tmp_path / "other-1.0-py3-none-linux_x86_64.whl", {"lib.so": needs_avx(compiler, tmp_path)})
+    plain = compiled(compiler, tmp_path, ENTRY).read_bytes()
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("lib.so", plain)
+    result = audit([path], matrix=None, level="x86-64", select=["VA101"])
+    assert result.files == 2
+    assert result.status == 1
+
+
+def test_a_folder_without_anything_to_audit_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "a.py").write_text("")
+    result = audit([tmp_path / "package"], matrix=None)
+    assert result.status == 2
+    assert "holds no native file" in result.unaudited[0]
+    with pytest.raises(WheelError, match="neither a wheel nor a native file"):
+        audit([tmp_path / "package" / "a.py"], matrix=None)
+    # A wheel of pure Python has nothing that could crash.
+    assert audit([wheel(tmp_path, "pure-1.0-py3-none-any.whl")], matrix=None).status == 0
+
+
+def test_a_wheel_whose_name_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    path = wheel(tmp_path, "pure-1.0-py3-none-any.whl").rename(tmp_path / "odd.whl")
+    with pytest.raises(WheelError, match="is not the name of a wheel"):
+        audit([path], matrix=None)
+
+
+def test_code_that_is_not_decoded_is_not_clean(
+    compiler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "arm.so"
+    path.write_bytes(for_arm(compiled(compiler, tmp_path, ENTRY).read_bytes()))
+    assert cli(path, "--root", tmp_path) == 2
+    assert "code for aarch64 is not decoded" in capsys.readouterr().out
+    assert cli(path, "--root", tmp_path, "--allow-undecoded") == 0
+    assert capsys.readouterr().out.startswith("note: ")
+
+
+@pytest.mark.parametrize(("module", "name"), [("lief", "lief"), ("iced_x86", "iced-x86")])
+def test_without_its_tools_nothing_is_clean(
+    module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = wheel(tmp_path, "pure-1.0-py3-none-any.whl")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UncheckedError, match="Nothing can be audited without"):
+        audit([path], matrix=None)
+    assert main(["audit", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: Nothing can be audited without {name}. Install what is missing: python -m pip install 'variantkit[release]'\n"
+    )
+
+
+def test_json_has_all_of_a_finding(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = wheel(
+        tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so": needs_avx(compiler, tmp_path, EARLY)}
+    )
+    monkeypatch.chdir(tmp_path)
+    assert cli(path, "--level", "x86-64-v2", "--select", "VA1", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    (finding,) = document["findings"]
+    assert finding["file"] == path.name
+    assert (finding["rule"], finding["member"], finding["symbol"]) == ("VA102", "other/lib.so", "fill")
+    assert (finding["feature"], finding["constructor"], finding["level"]) == ("avx", True, "error")
+    assert finding["address"] > 0
+    assert finding["instruction"].startswith("v")
+    assert document["status"] == 1
+    assert document["instructions"] > 0
+    assert document["rules"] == [
+        each for each in sorted(RULES) if each.startswith("VA1") and RULES[each].needs != "matrix"
+    ]
+
+
+def test_sarif_names_the_function_and_the_place(compiler: str, tmp_path: Path) -> None:
+    path = wheel(tmp_path, "other-1.0-py3-none-linux_x86_64.whl", {"other/lib.so": needs_avx(compiler, tmp_path)})
+    out = tmp_path / "audit.sarif"
+    assert cli(path, "--level", "x86-64-v2", "--sarif", out, "--root", tmp_path) == 1
+    (log,) = json.loads(out.read_text(encoding="utf-8"))["runs"]
+    assert log["tool"]["driver"]["name"] == "variantkit audit"
+    (found,) = log["results"]
+    assert log["tool"]["driver"]["rules"][found["ruleIndex"]]["id"] == found["ruleId"] == "VA101"
+    (place,) = found["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == path.name
+    assert place["physicalLocation"]["address"]["absoluteAddress"] > 0
+    assert place["logicalLocations"][0]["fullyQualifiedName"] == "other/lib.so!fast"
+    assert log["invocations"][0]["exitCode"] == 1
+    empty = json.loads(sarif(audit([path], matrix=None), tmp_path))
+    assert empty["runs"][0]["results"] == []
+
+
+def test_names_of_a_build_are_taken_by_default(
+    compiler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = "-fvisibility=hidden"
+    source = FAST.replace("void fast", "static __attribute__((noinline, used)) void fast")
+    whole = compiled(compiler, tmp_path, source, "-mavx", hidden)
+    bare = compiled(compiler, tmp_path, source, "-mavx", hidden, "-s", name="bare.so")
+    assert cli(bare, "--root", tmp_path, "--level", "x86-64") == 1
+    assert " fast needs avx" not in capsys.readouterr().out
+    symbols = tmp_path / "build" / "symbols"
+    symbols.mkdir(parents=True)
+    whole.rename(symbols / "any.so")
+    assert cli(bare, "--root", tmp_path, "--level", "x86-64") == 1
+    assert " fast needs avx" in capsys.readouterr().out
