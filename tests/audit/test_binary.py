@@ -248,6 +248,14 @@ def test_a_file_that_was_cut_short_is_not_taken_for_less(library: Path) -> None:
         read_binary(data[: end - 4])
 
 
+def test_code_where_nothing_can_be_loaded_is_refused() -> None:
+    data = macho()
+    place = struct.pack("<QQ", 0x1000, 64)  # address and size of __text
+    assert data.count(place) == 1
+    with pytest.raises(BinaryError, match="where nothing can be loaded"):
+        read_binary(data.replace(place, struct.pack("<QQ", (1 << 64) - 1, 64)))
+
+
 def test_an_object_file_is_not_loaded(compiler: str, tmp_path: Path) -> None:
     path = compiled(compiler, tmp_path, "int f(void) { return 1; }", "-c", "-fno-lto", name="made.o")
     with pytest.raises(BinaryError, match="not loaded: REL"):

@@ -76,6 +76,8 @@ _MACHO = frozenset({b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe
 _FAT = frozenset({b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"})
 # What comes next in a class file of Java, which begins like a fat file, is its version: 45 and higher.
 _MOST_IMAGES = 40
+# The upper half of all addresses belongs to the kernel, on each of the three systems.
+_HIGHEST = 1 << 63
 
 
 def format_of(head: bytes) -> Format | None:
@@ -111,10 +113,15 @@ def read_binary(data: bytes) -> tuple[Binary, ...]:
         with warnings.catch_warnings():
             # It warns of each number that it has no name for; those are compared, and are no harm.
             warnings.simplefilter("ignore", RuntimeWarning)
-            return _read(kind, data)
+            images = _read(kind, data)
     except _DAMAGE as error:
         msg = f"it is a damaged {kind} file: {str(error) or type(error).__name__}. Build it again."
         raise BinaryError(msg) from error
+    for image in images:
+        if any(code.address + len(code.data) > _HIGHEST for code in image.code):
+            msg = f"it is a damaged {kind} file: its code lies where nothing can be loaded. Build it again."
+            raise BinaryError(msg)
+    return images
 
 
 def _read(kind: Format, data: bytes) -> tuple[Binary, ...]:
