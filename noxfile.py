@@ -149,6 +149,14 @@ def bench_release(session: nox.Session) -> None:
     run(session, "python", "benchmarks/release.py", *session.posargs)
 
 
+@nox.session
+def bench_audit(session: nox.Session) -> None:
+    """Measure how fast machine code is audited, on large files of other projects."""
+    session.install(*group("release"), *group("bench"))
+    session.install("--no-deps", "-e", "./python")
+    session.run("python", "benchmarks/audit.py", *session.posargs)
+
+
 def run(session: nox.Session, *command: str) -> None:
     """Run a command that cleans up after Ctrl-C itself; nox would give it half a second for that."""
     session.run(*command, interrupt_timeout=20, terminate_timeout=20)

@@ -99,8 +99,7 @@ def code_use(binary: Binary) -> CodeUse:
     from variantkit.audit.features_of import codes
     from variantkit.audit.spans import sections_of
 
-    table = codes()
-    sections = sections_of(binary)
+    table, sections = codes(), sections_of(binary)
     _decode_all(sections, {*binary.constructors, *binary.resolvers})
     entries = sorted({*binary.constructors, *binary.resolvers})
     via = _loaded(sections, entries)

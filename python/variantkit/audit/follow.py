@@ -18,6 +18,8 @@ from variantkit.audit.features_of import codes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from iced_x86 import Instruction
+
     from variantkit.audit.features_of import Codes
     from variantkit.audit.spans import Section, Span
 
@@ -25,18 +27,20 @@ __all__ = ["decode_along", "decode_through", "is_padding", "reads_flags_of", "sl
 
 _LONGEST = 15
 _FLAGS = RflagsBits.CF | RflagsBits.ZF
+_ALL = 2**64 - 1
 
 
 class _Found:
     """What one decoding of a span finds."""
 
-    __slots__ = ("branches", "calls", "first", "guards", "odd", "slots", "tzcnt", "vectors")
+    __slots__ = ("base", "branches", "calls", "first", "guards", "odd", "slots", "tzcnt", "vectors")
 
-    def __init__(self) -> None:
+    def __init__(self, section: Section) -> None:
+        self.base = section.low
         self.first: dict[int, int] = {}
         self.vectors: list[int] = []
-        self.branches: list[int] = []
-        self.calls: list[int] = []
+        self.branches: list[Instruction] = []
+        self.calls: list[Instruction] = []
         self.tzcnt: list[int] = []
         self.guards: list[int] = []
         self.slots: list[int] = []
@@ -48,25 +52,34 @@ class _Found:
         for name in ("vectors", "branches", "calls", "tzcnt", "guards", "slots"):
             getattr(self, name).extend(getattr(other, name))
 
-    def put_into(self, span: Span, linked: Mapping[int, int]) -> None:
+    def targets(self, instructions: Sequence[Instruction]) -> list[int]:
+        """Return where jumps or calls lead; they were decoded as if the section began at address 0."""
+        base = self.base
+        return [(each.near_branch_target + base) & _ALL for each in instructions]
+
+    def put_into(self, span: Span, linked: Mapping[int, int]) -> list[int]:
+        """Keep it in the span; return where jumps within the span lead."""
         span.decoded = True
         span.first, span.vectors, span.tzcnt = self.first, tuple(self.vectors), tuple(sorted(self.tzcnt))
         span.guards = tuple(self.guards)
         low, high = span.low, span.high
+        jumps = self.targets(self.branches)
         through = [linked[slot] for slot in self.slots if slot in linked]
-        span.leaving = tuple({target for target in (*self.branches, *self.calls, *through) if not low <= target < high})
+        leaving = {*jumps, *self.targets(self.calls), *through}
+        span.leaving = tuple([target for target in leaving if not low <= target < high])
+        return [target for target in jumps if low <= target < high]
 
 
 def decode_through(section: Section, span: Span) -> None:
     """Decode a span from its first byte to its last; it is suspicious afterwards where that cannot be right."""
-    found = _Found()
+    found = _Found(section)
     begins, base, low, high = section.begins, section.low, span.low, span.high
     _decode(codes(), section, found, low, high)
-    found.put_into(span, section.linked)
-    span.suspicious = found.odd or any(low <= target < high and not begins[target - base] for target in found.branches)
+    jumps = found.put_into(span, section.linked)
+    span.suspicious = found.odd or not all(begins[target - base] for target in jumps)
     if span.suspicious and section.nameless:
         # Nothing says where its functions are, so the calls in it have to, although some of them may be none.
-        span.roots = (low, *(call for call in set(found.calls) if low <= call < high))
+        span.roots = (low, *(call for call in set(found.targets(found.calls)) if low <= call < high))
 
 
 def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) -> int:
@@ -74,36 +87,41 @@ def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) 
     kinds, tzcnt, through = table.linear, table.tzcnt, table.through
     begins, base = section.begins, section.low
     first, branches, calls, vectors = found.first, found.branches, found.calls, found.vectors
-    branch, call, counted, needs = table.BRANCH, table.CALL, table.COUNTED, table.NEEDS
-    rare = table.ODD | table.RARE
+    branch, call, needs, counted = table.BRANCH, table.CALL, table.NEEDS, table.COUNTED
+    vector, rare = needs | counted, table.ODD | table.RARE
     instruction = None
-    # The loop of this program: for most instructions it does next to nothing (benchmarks/audit.py).
-    for instruction in Decoder(64, section.part(low, high), ip=low):
+    # The loop of this program: for most instructions it does next to nothing, and next to nothing for the others; even
+    # the addresses are counted from the begin of the section, which makes them small numbers (benchmarks/audit.py).
+    for instruction in Decoder(64, section.part(low, high), ip=low - base):
         code = instruction.code
-        begins[instruction.ip - base] = 1
+        begins[instruction.ip] = 1
         kind = kinds[code]
         if kind:
             if kind == branch:
-                branches.append(instruction.near_branch_target)
+                branches.append(instruction)
+            elif kind == vector:
+                vectors.append(code)
+                if code not in first:
+                    first[code] = instruction.ip + base
             elif kind == call:
-                calls.append(instruction.near_branch_target)
+                calls.append(instruction)
             else:
                 if kind & counted:
                     vectors.append(code)
-                if kind & needs and code not in first:
+                if kind & needs:
                     if code in tzcnt:
-                        found.tzcnt.append(instruction.ip)
-                    else:
-                        first[code] = instruction.ip
+                        found.tzcnt.append(instruction.ip + base)
+                    elif code not in first:
+                        first[code] = instruction.ip + base
                 if kind & branch:
-                    branches.append(instruction.near_branch_target)
+                    branches.append(instruction)
                 if kind & rare:
                     if code not in through:
                         found.odd |= bool(kind & table.ODD)
                         found.guards.append(code)
                     elif instruction.is_ip_rel_memory_operand:
-                        found.slots.append(instruction.ip_rel_memory_address)
-    return instruction.next_ip if instruction is not None else low
+                        found.slots.append((instruction.ip_rel_memory_address + base) & _ALL)
+    return instruction.next_ip + base if instruction is not None else low
 
 
 def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]]) -> None:
@@ -112,7 +130,7 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
     `in_code` has the executable ranges: a jump that leaves them was no instruction. What is neither reached nor code is
     put down in `undecoded`.
     """
-    table, found = codes(), _Found()
+    table, found = codes(), _Found(section)
     section.begins[span.low - section.low : span.high - section.low] = bytes(span.high - span.low)
     reached: dict[int, int] = {}
     roots = set(span.roots) if span.gap or span.data else {span.low, *span.roots}
@@ -150,7 +168,7 @@ def _reach(
         if low < end:
             known = len(found.branches)
             _decode(table, section, found, low, end)
-            todo += [target for target in found.branches[known:] if span.low <= target < span.high]
+            todo += [target for target in found.targets(found.branches[known:]) if span.low <= target < span.high]
 
 
 def _unreached(span: Span, reached: dict[int, int]) -> Iterable[tuple[int, int]]:
@@ -167,13 +185,15 @@ def _read_as_code(
     table: Codes, section: Section, found: _Found, low: int, high: int, in_code: Sequence[tuple[int, int]]
 ) -> bool:
     """Take a range for code (the cases of a jump table are reached by nothing else) if it reads as nothing but code."""
-    trial = _Found()
+    trial = _Found(section)
     end = _decode(table, section, trial, low, high)
+    jumps = trial.targets(trial.branches)
     right = (
         not trial.odd
         and end == high
-        and all(any(first <= target < last for first, last in in_code) for target in (*trial.branches, *trial.calls))
-        and all(section.begins[target - section.low] for target in trial.branches if low <= target < high)
+        and all(any(first <= target < last for first, last in in_code) for target in jumps)
+        and all(any(first <= target < last for first, last in in_code) for target in trial.targets(trial.calls))
+        and all(section.begins[target - section.low] for target in jumps if low <= target < high)
     )
     if right:
         found.add(trial)

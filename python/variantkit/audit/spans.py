@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import types
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,10 +23,20 @@ class Span:
     There is one per function, so they hold tuples: Python's garbage collector need not look into those again and again.
     """
 
-    __slots__ = (
-        "data", "decoded", "first", "gap", "guards", "high", "leaving", "low", "names", "roots", "suspicious", "tzcnt",
-        "undecoded", "vectors",
-    )  # fmt: skip
+    roots: tuple[int, ...] = ()
+    """Where control flow enters it from outside, besides its first byte."""
+    decoded = False
+    suspicious = False
+    """Not all of it decodes to what a program would hold, so its control flow has to be followed."""
+    first: Mapping[int, int] = types.MappingProxyType({})
+    """The first address of each iced-x86 code that needs something of the CPU; TZCNT has a list of its own."""
+    tzcnt: tuple[int, ...] = ()
+    vectors: tuple[int, ...] = ()
+    """The code of each instruction with a vector encoding."""
+    leaving: tuple[int, ...] = ()
+    """The targets of direct jumps and calls that are outside."""
+    guards: tuple[int, ...] = ()
+    undecoded: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, low: int, high: int, names: tuple[str, ...], *, gap: bool = False, data: bool = False) -> None:
         self.low = low
@@ -35,20 +46,6 @@ class Span:
         """No symbol says that this is a function."""
         self.data = data
         """A symbol says that it is not code."""
-        self.roots: tuple[int, ...] = ()
-        """Where control flow enters it from outside, besides its first byte."""
-        self.decoded = False
-        self.suspicious = False
-        """Not all of it decodes to what a program would hold, so its control flow has to be followed."""
-        self.first = _NO_CODES
-        """The first address of each iced-x86 code that needs something of the CPU; TZCNT has a list of its own."""
-        self.tzcnt: tuple[int, ...] = ()
-        self.vectors: tuple[int, ...] = ()
-        """The code of each instruction with a vector encoding."""
-        self.leaving: tuple[int, ...] = ()
-        """The targets of direct jumps and calls that are outside."""
-        self.guards: tuple[int, ...] = ()
-        self.undecoded: tuple[tuple[int, int], ...] = ()
 
 
 class Section:
