@@ -1,7 +1,7 @@
 """How fast machine code is audited, on one core.
 
-The largest native files of numpy and faiss-cpu, as PyPI has them (both with an OpenBLAS of some 35 MB, and faiss with code for
-four levels), are read and decoded in one process, alternately. The figure is the median over the rounds of the instructions
+Two large native files of other projects, as PyPI has them, are read and decoded in one process, alternately: the OpenBLAS of
+numpy, with kernels for every CPU since 2003, and the library of faiss-cpu, with many small functions for four levels. The figure is the median over the rounds of the instructions
 of a file by the CPU seconds that it took to know what each of its functions needs; what it takes LIEF to read the file before
 is a figure of its own, and so is what iced-x86 takes to decode the same bytes where nothing is asked.
 """
