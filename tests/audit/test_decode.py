@@ -269,6 +269,15 @@ def test_a_stub_leads_only_to_what_it_is_for(compiler: str, tmp_path: Path) -> N
     assert not {"through_plt", "not_called", "user"} & {each.name for each in use.functions if each.constructor}
 
 
+@pytest.mark.parametrize(("source", "detects"), [("__cpu_model", True), ("__cpu_modem", False)])
+def test_the_cpu_is_asked_through_another_library_too(
+    compiler: str, tmp_path: Path, source: str, detects: bool
+) -> None:
+    # libgfortran has AVX-512 code and no CPUID: libgcc_s asks for it.
+    path = compiled(compiler, tmp_path, f"extern int {source}; int f(void) {{ return {source}; }}", "-O2", "-fPIC")
+    assert needs(path).detects is detects
+
+
 def test_vector_code_is_counted_by_encoding_and_width(compiler: str, tmp_path: Path) -> None:
     body = (
         "addps xmm0, xmm1; vaddps xmm0, xmm1, xmm2; vaddps ymm0, ymm1, ymm2; vaddps zmm0, zmm1, zmm2; vzeroupper; ret"

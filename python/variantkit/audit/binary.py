@@ -57,6 +57,8 @@ class Binary:
     """IFUNC resolvers, which the loader calls as well, and even earlier."""
     linked: tuple[tuple[int, int], ...] = ()
     """Slots that the loader fills with a function of this very file, and its address: what a PLT stub jumps through."""
+    asks_cpu: bool = False
+    """It takes what the CPU has from another library, where GCC's runtime keeps it."""
     exported: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()

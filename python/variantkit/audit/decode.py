@@ -88,7 +88,7 @@ class CodeUse:
     Compilers write them for every x86-64 CPU where the input cannot be 0. Those whose flags are used are counted.
     """
     detects: bool
-    """Whether there is a CPUID instruction, so that it may choose among its functions itself."""
+    """Whether it asks what the CPU has, by CPUID or another library, so that it may choose among its functions itself."""
 
 
 def code_use(binary: Binary) -> CodeUse:
@@ -128,7 +128,7 @@ def code_use(binary: Binary) -> CodeUse:
         undecoded=tuple(sorted(undecoded)),
         vector_widths=dict(widths),
         tzcnt=ignored,
-        detects=any(table.cpuid in span.guards for _, span in _spans(sections)),
+        detects=binary.asks_cpu or any(table.cpuid in span.guards for _, span in _spans(sections)),
     )
 
 

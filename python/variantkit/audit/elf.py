@@ -49,6 +49,10 @@ _SYMBOLIC = frozenset(
     }
 )
 _SLOTS = frozenset({lief.ELF.Relocation.TYPE.X86_64_JUMP_SLOT, lief.ELF.Relocation.TYPE.X86_64_GLOB_DAT})
+# What __builtin_cpu_supports reads, and what glibc offers for the same.
+_CPU = frozenset(
+    {"__cpu_features2", "__cpu_indicator_init", "__cpu_model", "__get_cpu_features", "__x86_get_cpuid_feature_leaf"}
+)
 # Where there is no PT_GNU_STACK, the kernel and glibc take the stack of these machines for executable.
 _EXECUTABLE_BY_DEFAULT = frozenset({"x86_64", "i386"})
 
@@ -108,6 +112,7 @@ def read_elf(data: bytes) -> Binary:
                 if each.type in _SLOTS and each.symbol is not None and each.symbol.shndx and inside(each.symbol.value)
             )
         ),
+        asks_cpu=any(text_of(each.name) in _CPU for each in elf.imported_symbols),
         exported=tuple(sorted({text_of(each.name) for each in elf.exported_symbols if each.name})),
         needed=tuple(map(text_of, elf.libraries)),
         search_path=tuple(_search_path(elf)),
