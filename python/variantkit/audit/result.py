@@ -109,9 +109,8 @@ class AuditResult:
             highest = max(own, key=lambda each: _order(each.level))
             where = f" of {highest.member}" if highest.member != file.name else ""
             lines.append(f"{shown(file)} needs at least {highest.level}{_because(highest, where)}")
-            for each in own if len(own) > 1 else ():
-                if each.instruction and each is not highest:
-                    lines.append(f"  {each.member} needs {each.level}{_because(each)}")
+            others = [each for each in own if each.instruction and each is not highest]
+            lines += [f"  {each.member} needs {each.level}{_because(each)}" for each in others]
             whole = max((each.whole for each in own), key=_order)
             if _order(whole) > _order(highest.level):
                 lines.append(f"  It asks what the CPU has while it runs, and then may run code for {whole}")
