@@ -14,15 +14,16 @@ from variantkit.audit import AuditResult, audit
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give the wheel of a release of faiss-cpu, as pip downloads it for Linux on x86-64."""
+    """Give the wheel of a release ("1.14.2" of faiss-cpu, "numpy==2.4.6"), as pip downloads it for Linux on x86-64."""
     found: dict[str, Path] = {}
 
     def download(version: str) -> Path:
         if version not in found:
-            folder = tmp_path_factory.mktemp(f"faiss-{version}")
+            folder = tmp_path_factory.mktemp("wheel")
+            requirement = version if "==" in version else f"faiss-cpu=={version}"
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
             target = ["--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", str(folder)]
-            subprocess.run([*command, *target, f"faiss-cpu=={version}"], check=True)
+            subprocess.run([*command, *target, requirement], check=True)
             (found[version],) = folder.glob("*.whl")
         return found[version]
 
@@ -94,3 +95,13 @@ def test_libraries_that_choose_are_not_taken_for_what_they_may_choose(
     assert (blas.level, blas.whole) == ("x86-64", "x86-64-v4")
     # Compilers put no data among their instructions, and OpenBLAS's assembly none that could be mistaken.
     assert not [each for each in audited(version).findings if each.rule == "VA106"]
+
+
+def test_a_baseline_is_what_its_project_says(audited: Callable[[str], AuditResult]) -> None:
+    # https://github.com/numpy/numpy/issues/31939: from 2.4 on, NumPy is compiled for x86-64-v2.
+    levels = {each.member: each.level for each in audited("numpy==2.4.6").needs}
+    assert set(levels.values()) == {"x86-64", "x86-64-v2"}
+    (main,) = [each for each in audited("numpy==2.4.6").needs if "_multiarray_umath" in each.member]
+    assert (main.level, main.whole) == ("x86-64-v2", "x86-64-v4")
+    # These choose at run time, one by CPUID, the other by asking libgcc_s.
+    assert {level for member, level in levels.items() if member.startswith("numpy.libs/")} == {"x86-64"}
