@@ -40,7 +40,12 @@ def _check_exports(audited: Audited) -> Iterator[Problem]:
         names = sorted({each.removeprefix(prefix) for each in image.binary.exported} - _LINKERS)
         if image.row is None or not wanted:
             if len(names) != 1:
-                yield problem(image, f"it exports {_listed(names)}, and a kernel library has one entry point")
+                yield problem(
+                    image,
+                    f"it exports {_listed(names)}, and a kernel library has one entry point",
+                    mend="Hide the others (-fvisibility=hidden), or name all that it shall export as `exports` in the "
+                    "[project] of classifiers.toml.",
+                )
             continue
         unwanted = [each for each in names if each not in wanted]
         if unwanted:
