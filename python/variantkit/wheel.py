@@ -83,7 +83,7 @@ class WheelName:
             if not filename.endswith(".whl") or not _NAME.fullmatch(plain):
                 raise InvalidWheelFilename(filename)
             parse_wheel_filename(f"{plain}.whl")
-        except InvalidWheelFilename as error:
+        except ValueError as error:  # InvalidWheelFilename is one; a number of thousands of digits is a plain one
             msg = f"{filename} is not the name of a wheel. Build it again, or leave it out."
             raise WheelError(msg) from error
         build = parts.pop(2) if len(parts) == 6 else ""

@@ -287,6 +287,8 @@ def packed(draw: st.DrawFn) -> bytes:
 
 @fuzz
 @given(name=NAMES)
+@example(name=f"demo-{'9' * 5000}-py3-none-any.whl")
+@example(name=f"demo-1-{'9' * 5000}-py3-none-any.whl")
 def test_wheel_name(name: str) -> None:
     parsed, error = attempt(lambda: WheelName.parse(name), WheelError)
     if not error:
