@@ -92,7 +92,8 @@ def _check_isa_note(audited: Audited) -> Iterator[Problem]:
             wanted = level if image.kernel and image.row is not None and level != "x86-64" else ""
             if wanted and note != wanted:
                 found = f"its note says {note}" if note else "it has no ISA note"
-                yield problem(image, f"{found}, and it is for {wanted}")
+                mend = f'Put "-Wl,-z,{wanted}" into `link-flags` of its row in classifiers.toml.'
+                yield problem(image, f"{found}, and it is for {wanted}", mend=mend)
             elif LEVELS.get(note, frozenset()) - LEVELS.get(level, frozenset()):
                 yield problem(image, f"its note says {note}, and it has to run on {level}")
         elif binary.machine == "aarch64" and image.kernel and image.row is not None:

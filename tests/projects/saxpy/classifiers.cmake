@@ -15,8 +15,8 @@ set(VARIANTKIT_sse2_LINK_FLAGS_CLANG "")
 
 # fast-v2: Nehalem, Bulldozer and later
 set(VARIANTKIT_fast-v2_LABEL "fast_v2")
-set(VARIANTKIT_fast-v2_ROW "d07cc5fe938aebd0")
+set(VARIANTKIT_fast-v2_ROW "e91bdb970fb81089")
 set(VARIANTKIT_fast-v2_COMPILE_FLAGS_GNU "-O3" "-march=x86-64-v2")
 set(VARIANTKIT_fast-v2_COMPILE_FLAGS_CLANG "-O3" "-march=x86-64-v2")
-set(VARIANTKIT_fast-v2_LINK_FLAGS_GNU "")
-set(VARIANTKIT_fast-v2_LINK_FLAGS_CLANG "")
+set(VARIANTKIT_fast-v2_LINK_FLAGS_GNU "-Wl,-z,x86-64-v2")
+set(VARIANTKIT_fast-v2_LINK_FLAGS_CLANG "-Wl,-z,x86-64-v2")
