@@ -96,7 +96,7 @@ def test_a_library_that_is_not_allowed_is_found(look: Look) -> None:
 def test_the_isa_note_is_that_of_the_row(look: Look) -> None:
     (finding,) = look(note="").findings
     assert finding.rule == "VA203"
-    assert finding.message.startswith("it has no ISA note, and it is for x86-64-v3. Link with ")
+    assert finding.message.startswith('it has no ISA note, and it is for x86-64-v3. Put "-Wl,-z,x86-64-v3" into')
     assert "its note says x86-64-v2, and it is for x86-64-v3" in look(note="x86-64-v2").text()
     assert "its note says x86-64-v4, and it is for x86-64-v3" in look(note="x86-64-v4").text()
 
