@@ -227,7 +227,7 @@ def test_formats_are_told_by_how_files_begin() -> None:
     [
         (b"", "none of ELF, PE and Mach-O"),
         (b"\x7fELF", "damaged ELF"),
-        (pe()[:0x300], "damaged PE"),
+        (pe()[:0x300], "cut short"),
         (pe()[:0x500], "cut short"),
         (macho()[:0x20], "damaged Mach-O"),
         (fat(macho(), macho())[:0x2000], "Mach-O"),

@@ -61,6 +61,8 @@ def audit(
     audited = Audited(packages=tuple(map(reader.read, sources(paths))), matrix=reader.matrix)
     needs = [ceiling.needed_level(each) for each in audited.images if not each.label and each.use is not None]
     rules = [each for each in chosen(select, ignore) if each.needs != "matrix" or reader.matrix is not None]
+    if not rules:
+        reader.unaudited.append("None of these rules can be run on these files. Choose others with --select.")
     findings: set[AuditFinding] = set()
     for each in rules:
         found, why = _find(each, audited)
@@ -116,14 +118,42 @@ class _Reader:
         try:
             found, manifests = natives(source)
             images = tuple(self._images(source, found, manifests, row))
+            self._check_manifests(source, manifests, images, row)
         except WheelError as error:
             self.unaudited.append(f"{shown(source.path)} {error}")
             images = ()
-        if source.path.is_dir() and not images and not self.files:
+        if source.path.is_dir() and not images:
             self.unaudited.append(
                 f"{shown(source.path)} holds no native file. Name the folder of a package, or of wheels."
             )
         return Package(path=source.path, name=source.name, row=row, images=images)
+
+    def _check_manifests(
+        self, source: Source, manifests: Mapping[str, dict[str, str]], images: Sequence[Image], row: Row | None
+    ) -> None:
+        """Note each MANIFEST that is not of a library beside it, or of another classifier than the wheel is for."""
+        libraries = {each.member for each in images if each.kernel}
+        for folder, fields in manifests.items():
+            library = fields.get("Library", "")
+            if (f"{folder}/{library}" if folder else library) not in libraries:
+                self.unaudited.append(
+                    f"{shown(source.path)}: {folder}/MANIFEST is of {library or 'nothing'}, which is no native file beside it. "
+                    f"Build the wheel again."
+                )
+        if row is None or self.matrix is None or source.name is None:
+            return
+        label = source.name.label
+        own = next((each for each in self.matrix.rows if label and each.label == label), row)
+        for fields in manifests.values():
+            if not _same(fields.get("Distribution", ""), self.matrix.project.distribution):
+                continue
+            if self._row_of_manifest(fields) not in (row, own):
+                self.unaudited.append(
+                    f"{shown(source.path)} has a library of {fields.get('Classifier')!r} by its MANIFEST, and its name says "
+                    f"{own.name!r}. Build it again; do not rename wheels."
+                )
+        if row is not self.matrix.base and not libraries:
+            self.unaudited.append(f"{shown(source.path)} is for {row.name!r} and has no library. Build it again.")
 
     def _images(
         self, source: Source, found: Iterable[Native], manifests: Mapping[str, dict[str, str]], row: Row | None
@@ -134,9 +164,10 @@ class _Reader:
             if native.broken:
                 self.unaudited.append(f"{place}: {native.broken}")
                 continue
+            # A MANIFEST speaks for the library that it names, and for nothing else that lies near it.
             folder, _, file = native.member.rpartition("/")
-            above = [each for each in manifests if each in ("", folder) or folder.startswith(f"{each}/")]
-            fields = manifests[max(above, key=len)] if above else {}
+            fields = manifests.get(folder, {})
+            kernel = bool(fields) and fields.get("Library") == file
             for binary, use, why in self._decoded(native.data, place):
                 if why:
                     self.notes.append(f"{place}: {why}")
@@ -145,9 +176,9 @@ class _Reader:
                     member=native.member,
                     binary=binary,
                     use=use,
-                    row=self._row_of_manifest(fields) or row,
+                    row=(self._row_of_manifest(fields) if kernel else None) or row,
                     level=self.level,
-                    kernel=bool(fields) and fields.get("Library") == file and folder in manifests,
+                    kernel=kernel,
                     size=len(native.data),
                 )
 

@@ -66,6 +66,8 @@ class Binary:
     isa_note: str = ""
     """What the file itself says that it needs: "x86-64-v3", "" for nothing; of aarch64 "bti,pac"."""
     executable_stack: bool = False
+    writable_code: bool = False
+    """Something is mapped to be written to and to be executed, so that what is executed cannot be read in the file."""
     build_id: str = ""
     """In hexadecimal: the GNU build id, the signature of a PDB, the UUID of a Mach-O file."""
     stripped: bool = False
@@ -116,6 +118,8 @@ def read_binary(data: bytes) -> tuple[Binary, ...]:
             # It warns of each number that it has no name for; those are compared, and are no harm.
             warnings.simplefilter("ignore", RuntimeWarning)
             images = _read(kind, data)
+    except BinaryError:
+        raise
     except _DAMAGE as error:
         msg = f"it is a damaged {kind} file: {str(error) or type(error).__name__}. Build it again."
         raise BinaryError(msg) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import struct
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,12 @@ def read_elf(data: bytes) -> Binary:
         if inside(each.address) and (not each.name or text_of(each.name).startswith("__dt_"))
     ]
     resolvers, constructors = _run_at_load(elf, inside)
+    # What is called is code, whatever else a symbol says of the place.
+    called = sorted({*resolvers, *constructors, *(each.address for each in named)})
+
+    def has_code(begin: int, end: int) -> bool:
+        return bisect.bisect_left(called, begin) < bisect.bisect_left(called, end)
+
     return Binary(
         format="ELF",
         machine=machine,
@@ -118,13 +125,23 @@ def read_elf(data: bytes) -> Binary:
         search_path=tuple(_search_path(elf)),
         isa_note=_isa_note(elf),
         executable_stack=_executable_stack(elf, machine),
+        writable_code=any(
+            each.type == lief.ELF.Segment.TYPE.LOAD
+            and each.has(lief.ELF.Segment.FLAGS.W)
+            and each.has(lief.ELF.Segment.FLAGS.X)
+            for each in elf.segments
+        ),
         build_id=next(
             (bytes(note.description).hex() for note in elf.notes if note.type == lief.ELF.Note.TYPE.GNU_BUILD_ID), ""
         ),
         stripped=not any(each.type == _TYPE.FUNC for each in elf.symtab_symbols),
         data_in_code=tuple(
             sorted(
-                {(each.value, each.value + each.size) for each in defined if each.type == _TYPE.OBJECT and each.size}
+                {
+                    (each.value, each.value + each.size)
+                    for each in defined
+                    if each.type == _TYPE.OBJECT and each.size and not has_code(each.value, each.value + each.size)
+                }
             )
         ),
     )
@@ -139,6 +156,7 @@ def _code(elf: lief.ELF.Binary, length: int) -> Iterator[Code]:
                 msg = f"it is an ELF file that was cut short: {text_of(section.name)} ends behind it. Build it again."
                 raise BinaryError(msg)
             if section.size:
+                _check_mapping(elf, section)
                 found.append((section.virtual_address, section.virtual_address + section.size))
                 yield Code(section=text_of(section.name), address=section.virtual_address, data=bytes(section.content))
     for segment in elf.segments:
@@ -151,6 +169,18 @@ def _code(elf: lief.ELF.Binary, length: int) -> Iterator[Code]:
         # Only what is mapped executable can run, whatever a section header says, and that can be stripped too.
         if segment.physical_size and not any(first < end and begin < last for first, last in found):
             yield Code(section="", address=begin, data=bytes(segment.content))
+
+
+def _check_mapping(elf: lief.ELF.Binary, section: lief.ELF.Section) -> None:
+    """Raise `BinaryError` where other bytes are loaded at the address of a section than its header says."""
+    begin, end = section.virtual_address, section.virtual_address + section.size
+    for segment in elf.segments:
+        low, size = segment.virtual_address, segment.physical_size
+        if segment.type != lief.ELF.Segment.TYPE.LOAD or end <= low or low + size <= begin:
+            continue
+        if section.offset - segment.file_offset != begin - low:
+            msg = f"its section {text_of(section.name)} is not what is loaded at that address. Build it again."
+            raise BinaryError(msg)
 
 
 def _run_at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> tuple[set[int], tuple[int, ...]]:
@@ -186,7 +216,14 @@ def _run_at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> tuple[s
             # 0 and -1 are passed over by the loader, and another library's function has no address here.
             if target not in {0, (1 << 8 * pointer) - 1}:
                 found[target] = None
-    return {each for each in resolvers if inside(each)}, tuple(each for each in found if inside(each))
+    for address in (*resolvers, *found):
+        if not inside(address):
+            msg = (
+                f"what runs while it is loaded, at {address:#x}, lies outside of its code, and cannot be read. "
+                f"Link it so that code lies in executable sections."
+            )
+            raise BinaryError(msg)
+    return resolvers, tuple(found)
 
 
 def _stored(elf: lief.ELF.Binary, address: int, size: int) -> int:
@@ -200,9 +237,14 @@ def _stored(elf: lief.ELF.Binary, address: int, size: int) -> int:
 def _search_path(elf: lief.ELF.Binary) -> Iterator[str]:
     for entry in elf.dynamic_entries:
         if isinstance(entry, lief.ELF.DynamicEntryRpath):
-            yield from (each for each in text_of(entry.rpath).split(":") if each)
+            yield from _places(text_of(entry.rpath))
         elif isinstance(entry, lief.ELF.DynamicEntryRunPath):
-            yield from (each for each in text_of(entry.runpath).split(":") if each)
+            yield from _places(text_of(entry.runpath))
+
+
+def _places(path: str) -> list[str]:
+    # An empty place among others is the current directory.
+    return path.split(":") if path else []
 
 
 def _isa_note(elf: lief.ELF.Binary) -> str:

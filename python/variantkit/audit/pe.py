@@ -73,6 +73,10 @@ def read_pe(data: bytes) -> Binary:
         exported=tuple(sorted({text_of(each.name) for each in exports if each.name})),
         needed=tuple(dict.fromkeys(libraries)),
         executable_stack=not pe.has_nx,
+        writable_code=any(
+            each.has_characteristic(_KIND.MEM_EXECUTE) and each.has_characteristic(_KIND.MEM_WRITE)
+            for each in pe.sections
+        ),
         build_id=_pdb(pe),
         stripped=not coff,
     )

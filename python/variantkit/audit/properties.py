@@ -69,6 +69,9 @@ def _check_needed(audited: Audited) -> Iterator[Problem]:
         if image.row is None or not image.row.needed:
             continue
         for library in image.binary.needed:
+            if "/" in library and image.binary.format == "ELF":
+                yield problem(image, f"it needs {library}, a place and not a name")
+                continue
             name = posixpath.basename(library.replace("\\", "/"))
             if not any(fnmatch.fnmatchcase(each, pattern) for pattern in image.row.needed for each in (name, library)):
                 yield problem(image, f"it needs {library}, which {image.row.name!r} does not allow")
@@ -117,6 +120,18 @@ def _check_stack(audited: Audited) -> Iterator[Problem]:
 
 
 @rule(
+    "VA206 no-writable-code",
+    what="Nothing of a file is mapped to be written to and to be executed.",
+    why="What such a place holds when it is executed is not in the file, so that no audit can say what it needs.",
+    mend='Link without -N and without sections that are both (`.section .x, "awx"`).',
+)
+def _check_writable_code(audited: Audited) -> Iterator[Problem]:
+    for image in audited.images:
+        if image.binary.writable_code:
+            yield problem(image, "it has code in memory that can be written to")
+
+
+@rule(
     "VA205 search-path",
     what="RPATH and RUNPATH name only places beside the file, within what is installed with it.",
     why="Any other place is one of the build machine: whoever can write there on the user's machine has his code run.",
@@ -126,7 +141,7 @@ def _check_search_path(audited: Audited) -> Iterator[Problem]:
     for image in audited.images:
         for path in image.binary.search_path:
             if not _own_place(path, image):
-                yield problem(image, f"it looks for libraries in {path}")
+                yield problem(image, f"it looks for libraries in {path or 'the current directory (an empty place)'}")
 
 
 def _own_place(path: str, image: Image) -> bool:
