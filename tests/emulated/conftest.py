@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulation import CLASSIFIERS, MACHINES, SUBSETS, Emulator
+from emulation import MACHINES, SUBSETS, Emulator
 from environments import Environment
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from emulation import Run
 
 INSIDE = Path(__file__).resolve().parent / "inside.py"
-
-# The self-test's large arrays. Python is some twenty times slower in there, so that they are large only once per machine.
-_MANY, _LARGE = 4_099, 70_001
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +73,8 @@ def runs(emulator: Emulator, environment_with: Callable[..., Environment]) -> di
 
     def one(case: tuple[str, tuple[str, ...]]) -> Run:
         machine, subset = case
-        many = _LARGE if subset == CLASSIFIERS else _MANY
-        return emulator.python(machine, environments[subset], INSIDE, str(many), NDKERNELS_LOG="info")
+        return emulator.python(machine, environments[subset], INSIDE, NDKERNELS_LOG="info")
 
-    # The long ones first, so that no processor waits for the last.
-    cases = sorted(itertools.product(MACHINES, SUBSETS), key=lambda case: case[1] != CLASSIFIERS)
+    cases = list(itertools.product(MACHINES, SUBSETS))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(cases, pool.map(one, cases), strict=True))

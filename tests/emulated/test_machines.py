@@ -43,7 +43,7 @@ def test_no_process_dies_by_an_illegal_instruction(runs: Runs) -> None:
 
 
 def test_the_numbers(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
-    checks = sum(len(run.answer["checks"]) for run in runs.values())
+    checks = sum(len(run.answer["checks"]) + len(run.answer["threaded"]) for run in runs.values())
     seconds = sum(run.seconds for run in runs.values())
     with capsys.disabled():
         print(
@@ -62,6 +62,8 @@ def test_the_best_that_runs_is_loaded_and_every_operator_is_right(
     assert found["config"]["classifier"] == expected
     assert [item["classifier"] for item in found["config"]["installed"]] == [BASE, *installed]
     assert {name: problem for name, problem in found["checks"].items() if problem} == {}
+    assert len(found["threaded"]) == 8
+    assert all(found["threaded"].values()), found["threaded"]
     names = {name.split()[0] for name in found["checks"]}
     assert names >= {"add", "subtract", "multiply", "divide", "maximum", "relu", "exp", "sum", "matmul"}
 
