@@ -123,7 +123,7 @@ def test_a_damaged_wheel_is_a_line_and_no_traceback(project: Path, capsys: pytes
         (VariantkitError("That is wrong. Mend it."), 2, "error: That is wrong. Mend it.\n"),
         (CheckError("That is wrong. Mend it."), 2, "error: That is wrong. Mend it.\n"),
         (BuildError("It failed. Look there."), 1, "error: It failed. Look there.\n"),
-        (KeyboardInterrupt(), 130, "interrupted; what was finished is kept, and the next run goes on from there\n"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing is left half-done, and what was finished is kept\n"),
     ],
 )
 def test_errors_are_a_line_and_an_exit_status(

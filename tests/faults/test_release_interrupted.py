@@ -43,7 +43,7 @@ def test_ctrl_c_in_each_step(saxpy: Customer, released: Customer, tmp_path: Path
             status = running.end()
         assert status == 130, f"seed {SEED}, interrupted in {step!r}: {running.said}"
         last = running.said.splitlines()[-1]
-        assert last == "interrupted; what was finished is kept, and the next run goes on from there", running.said
+        assert last == "interrupted; nothing is left half-done, and what was finished is kept", running.said
         assert "Traceback" not in running.said, running.said
         assert reader.look() == {}, "half a release was published"
         # Whatever is in `dist` is whole: it is what an undisturbed release has.

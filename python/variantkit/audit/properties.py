@@ -149,6 +149,8 @@ def _own_place(path: str, image: Image) -> bool:
     if first not in _OWN_PLACE:
         return False
     there = posixpath.normpath(posixpath.join(posixpath.dirname(image.member), rest))
+    if image.file.is_dir() and there.startswith("../") and there.count("/") == 1:
+        return there.endswith(".libs")  # what auditwheel lays beside an installed package
     return not (there == ".." or there.startswith("../"))
 
 

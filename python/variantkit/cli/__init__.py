@@ -84,6 +84,6 @@ def run(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the next run goes on from there", file=sys.stderr)
+        print("interrupted; nothing is left half-done, and what was finished is kept", file=sys.stderr)
         return _INTERRUPTED
     return status

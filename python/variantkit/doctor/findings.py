@@ -67,11 +67,11 @@ RULES: dict[str, Rule] = {
         gil_enabled="A free-threaded Python switched its GIL on for this package.",
         threads_setting="OMP_NUM_THREADS cannot be read, or leaves all CPUs but one unused.",
         too_many_threads="More threads than CPUs that this process may use, by affinity or by its cgroup's quota.",
-        busy="Other processes take the CPUs.",
     ),
     **_rules(
         "note",
         source_missing="A source of detection could not be asked, so that fewer features are believed.",
+        busy="Other processes take the CPUs.",
         fewer_cpus="This process may use a part of the CPUs only, by affinity or by its cgroup's quota.",
         ignored_setting="An environment variable has a value that is not used.",
         interpreter="The Python is one in which not everything could be looked at: frozen, or a subinterpreter.",
