@@ -41,14 +41,14 @@ class Progress:
         """Run one step; its line ends with the seconds it took and with `Step.note`."""
         step = Step()
         started = time.perf_counter()
-        with self._lock:
-            self._begun += 1
-            self._running += 1
-            number = f"[{self._begun:>{len(str(self.total))}}/{self.total}]"
-            head = f"{number} {title:<44}"
-            task = self._show(f"{number} {title}", head)
-        failed = True
-        try:
+        head, task, failed = title, None, True
+        try:  # from here on an interrupt finds a line to end
+            with self._lock:
+                self._begun += 1
+                self._running += 1
+                number = f"[{self._begun:>{len(str(self.total))}}/{self.total}]"
+                head = f"{number} {title:<44}"
+                task = self._show(f"{number} {title}", head)
             yield step
             failed = False
         finally:
@@ -63,8 +63,8 @@ class Progress:
             self._live = self._spinners()
         if self._live is not None:
             return self._live.add_task(text, total=None)
-        print("\n" if self._unfinished else "", head, sep="", end="", file=self._stream, flush=True)
-        self._unfinished = head
+        before, self._unfinished = self._unfinished, head
+        print("\n" if before else "", head, sep="", end="", file=self._stream, flush=True)
         return None
 
     def _end(self, head: str, tail: str, task: TaskID | None) -> None:

@@ -203,7 +203,7 @@ def test_a_release_does_again_what_was_damaged_in_its_build_folder(
             stamp.write_text("{")
     result = customer.run("release")
     assert tree(customer.dist) == whole
-    assert "0 new, 5 unchanged" in result.stderr
+    assert "0 new, 6 unchanged" in result.stderr
     IndexReader(build / "index").look()
 
 
