@@ -42,7 +42,7 @@ def test_interrupted_it_leaves_nothing_and_goes_on(
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert "interrupted; what was finished is kept" in errors
+    assert "interrupted; nothing is left half-done" in errors
     assert "Traceback" not in errors
     assert containers(environ) == before
     assert list((project / "dist").glob("saxpy*")) == []

@@ -250,7 +250,8 @@ def test_no_broken_install_breaks_the_doctor(damage: str, avx2: tuple[Environmen
     assert found[expected]["mend"]
     assert not report["healthy"]
     script = subprocess.run(
-        [str(environment.folder / "bin" / "ndkernels"), "doctor"],
+        # By its Python: the first line of the script names that of the environment which this one is a copy of.
+        [str(environment.folder / "bin" / "python"), str(environment.folder / "bin" / "ndkernels"), "doctor"],
         cwd="/", env=environment.environ(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (script.returncode, script.stderr) == (1, "")

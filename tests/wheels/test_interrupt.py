@@ -31,7 +31,7 @@ def test_ctrl_c_in_a_build(saxpy: Path, wheelhouse: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted; what was finished is kept" in errors
+    assert "interrupted; nothing is left half-done" in errors
     assert "Traceback" not in errors
     assert list((saxpy / "dist").glob("*")) == []
 
