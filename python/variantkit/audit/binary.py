@@ -39,6 +39,8 @@ class Code:
     section: str
     address: int
     data: bytes
+    is_data: bool = False
+    """It can be executed, but nothing says that it is code: it counts where something leads into it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Binary:
     """What the loader calls before anything of the library can check the machine."""
     resolvers: tuple[int, ...] = ()
     """IFUNC resolvers, which the loader calls as well, and even earlier."""
+    pointed: tuple[int, ...] = ()
+    """Where relocations make pointers to: functions whose addresses are kept, vtables, or data beside them."""
     linked: tuple[tuple[int, int], ...] = ()
     """Slots that the loader fills with a function of this very file, and its address: what a PLT stub jumps through."""
     asks_cpu: bool = False
