@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from machine_code import assembled, code, features, function, needs, without_names
 from native_files import compiled
-from variantkit.audit.binary import read_binary
+from variantkit.audit.binary import Code, Symbol, read_binary
 from variantkit.audit.decode import CodeUse, code_use
 from variantkit.errors import BinaryError
 
@@ -122,6 +123,92 @@ def test_what_is_called_is_code_whatever_its_type(compiler: str, tmp_path: Path)
     )
     use = use_of(compiler, tmp_path, source)
     assert set().union(*features(use).values()) == {"avx2"}
+
+
+# Only an address leads to it: no instruction begins there for a decoder that runs through the two bytes before.
+HIDDEN = "lea rax, [rip+.Lhidden]; jmp rax; .byte 0x48, 0xb8; .Lhidden: vaddps zmm0, zmm1, zmm2; ret; nop"
+
+
+def test_code_to_which_only_an_address_leads_is_found(compiler: str, tmp_path: Path) -> None:
+    use = use_of(compiler, tmp_path, function("demo", HIDDEN))
+    assert features(use)["demo"] == {"avx512f"}
+    assert [each.size for each in use.undecoded] == [2]
+
+
+@pytest.mark.parametrize("prefix", ["", ".byte 0x66; ", ".byte 0x2e; "])
+def test_an_address_is_taken_whatever_stands_before_lea(compiler: str, tmp_path: Path, prefix: str) -> None:
+    use = use_of(compiler, tmp_path, function("demo", prefix + HIDDEN.replace("rax, [rip", "r11, [rip")))
+    assert features(use)["demo"] == {"avx512f"}
+
+
+def test_code_to_which_only_a_pointer_in_memory_leads_is_found(compiler: str, tmp_path: Path) -> None:
+    body = "jmp [rip+pointer]; .byte 0x48, 0xb8; .Lhidden: vaddps zmm0, zmm1, zmm2; ret; nop"
+    pointer = '.section .data.rel.ro, "aw"\npointer: .quad .Lhidden\n'
+    use = use_of(compiler, tmp_path, function("demo", body) + pointer)
+    assert features(use)["demo"] == {"avx512f"}
+
+
+def an_object(name: str, body: str) -> str:
+    return function(name, body).replace("@function", "@object")
+
+
+def test_what_is_called_data_and_reads_as_code_is_code_if_its_address_is_taken(compiler: str, tmp_path: Path) -> None:
+    takes = function("takes", "lea rax, [rip+liar]; jmp rax")
+    leads_on = "test edi, edi; je 1f; vpaddd ymm0, ymm1, ymm2; ret; 1: lea rdx, [rip+second]; call rdx; ret"
+    source = takes + an_object("liar", leads_on) + an_object("second", "vaddps zmm0, zmm1, zmm2; ret")
+    use = use_of(compiler, tmp_path, source)
+    assert set().union(*features(use).values()) == {"avx2", "avx512f"}
+    assert use.undecoded == ()
+    # Nothing takes it: it is what it is called.
+    source = source.replace(takes, "")
+    assert not set().union(*features(use_of(compiler, tmp_path, source)).values())
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        ".byte 0xc5, 0xf5, 0xfe, 0xc2, 0x06, 0xc3",  # vpaddd, and then what is no instruction
+        ".byte 0xc5, 0xf5, 0xfe, 0xc2",  # nothing ends it
+        ".byte 0xc5, 0xf5, 0xfe, 0xc2, 0x75, 0x60, 0xc3",  # it jumps to where nothing is
+        ".byte 0xc5, 0xf5, 0xfe, 0xc2, 0xe9, 0, 0, 0, 0x40",
+        ".byte 0xc5, 0xf5, 0xfe, 0xc2, 0xed, 0xc3",  # it reads from a port
+        '.ascii "all that is needed\\0"; .byte 0xc5, 0xf5, 0xfe, 0xc2, 0xc3',
+        ".double 1.5, 0.1, 3.14159; .byte 0xc5, 0xf5, 0xfe, 0xc2, 0xc3",
+    ],
+)
+def test_tables_whose_address_is_taken_stay_data(compiler: str, tmp_path: Path, table: str) -> None:
+    source = function("reads", "lea rax, [rip+table]; movaps xmm0, [rax]; ret") + an_object("table", table)
+    source += function("next", "vzeroupper; ret")
+    use = use_of(compiler, tmp_path, source)
+    assert set().union(*features(use).values()) == {"avx"}
+    assert use.undecoded == ()
+
+
+def test_only_what_is_led_to_is_code_in_what_nothing_says_is_code() -> None:
+    hidden = VPADDD + RET
+    binary = code(bytes.fromhex("488d0500100000") + b"\xff\xe0" + b"\xe8\x00\x00\x00\x00" + RET, ("f", 0, 15))
+    rest = Code(section="", address=0x2000, data=b"a string\0" + b"\6" * 20, is_data=True)
+    none = dataclasses.replace(binary, code=(*binary.code, rest))
+    assert not set().union(*features(code_use(none)).values())
+    assert code_use(none).undecoded == ()
+    for place in (7, 12):
+        data = bytes(place) + hidden + b"\6" * 20
+        taken = dataclasses.replace(binary, code=(*binary.code, dataclasses.replace(rest, data=data)))
+        assert bool(set().union(*features(code_use(taken)).values())) == (place == 7)
+        assert code_use(taken).undecoded == ()
+        # The same of what the loader keeps a pointer to, of what runs at load, and of what has a name.
+        for field in ("pointed", "constructors", "resolvers"):
+            found = features(code_use(dataclasses.replace(taken, **{field: (0x2000 + place,)})))
+            assert set().union(*found.values()) == {"avx2"}
+        named = dataclasses.replace(taken, functions=(*taken.functions, Symbol(name="g", address=0x2000 + place)))
+        assert features(code_use(named))["g"] == {"avx2"}
+
+
+def test_what_is_run_into_is_code_whatever_its_type(compiler: str, tmp_path: Path) -> None:
+    source = function("runs_on", "mov eax, 1").replace(".p2align 4\n", "") + an_object(
+        "liar", "vpaddd ymm0, ymm1, ymm2; ret"
+    ).replace(".p2align 4\n", "")
+    assert set().union(*features(use_of(compiler, tmp_path, source)).values()) == {"avx2"}
 
 
 def test_the_cases_of_a_jump_table_in_text_are_code(compiler: str, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ what code another library has, what a program makes at run time.
 
 from __future__ import annotations
 
-import bisect
 import collections
 import dataclasses
 import functools
@@ -97,10 +96,11 @@ def code_use(binary: Binary) -> CodeUse:
         msg = f"Code for {binary.machine} cannot be decoded, only code for x86_64. Audit it by its ISA note."
         raise BinaryError(msg)
     from variantkit.audit.features_of import codes
+    from variantkit.audit.flow import decode_all
     from variantkit.audit.spans import sections_of
 
     table, sections = codes(), sections_of(binary)
-    _decode_all(sections, {*binary.constructors, *binary.resolvers})
+    decode_all(sections, binary)
     entries = sorted({*binary.constructors, *binary.resolvers})
     via = _loaded(sections, entries)
     asked = _ask_before(table, sections)
@@ -137,43 +137,6 @@ def _spans(sections: list[Section]) -> Iterator[tuple[Section, Span]]:
         for span in section.spans:
             if span.decoded or span.undecoded:
                 yield section, span
-
-
-def _decode_all(sections: list[Section], entries: set[int]) -> None:
-    """Decode all spans; follow the control flow of those where a straight decoding was wrong."""
-    from variantkit.audit.follow import decode_along, decode_through, is_padding
-
-    in_code = [(section.low, section.high) for section in sections]
-    todo: list[tuple[Section, Span]] = []
-    for section in sections:
-        for span in section.spans:
-            if span.data or (span.gap and is_padding(section.part(span.low, span.high))):
-                continue
-            decode_through(section, span)
-            if span.suspicious:
-                span.roots += tuple(entry for entry in entries if span.low <= entry < span.high)
-                todo.append((section, span))
-    suspicious = {id(span) for _, span in todo}
-    sources = [span for section in sections for span in section.spans if id(span) not in suspicious]
-    while True:
-        again = {id(span): (section, span) for section, span in todo}
-        targets = sorted(set().union(*(span.leaving for span in sources)))
-        for section in sections:
-            begins, low = section.begins, section.low
-            for target in targets[bisect.bisect_left(targets, low) : bisect.bisect_left(targets, section.high)]:
-                if begins[target - low]:
-                    continue
-                # A jump into the middle of an instruction, or into what was taken for data or padding.
-                span = section.span_at(target)
-                if target not in span.roots:
-                    span.roots += (target,)
-                    again[id(span)] = section, span
-        if not again:
-            return
-        for section, span in again.values():
-            decode_along(section, span, in_code)
-        # What was found by following control flow leads on to more; each round adds a root, so they come to an end.
-        sources, todo = [span for _, span in again.values()], []
 
 
 def _section_at(sections: list[Section], address: int) -> Section | None:

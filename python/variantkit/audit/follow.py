@@ -33,7 +33,7 @@ _ALL = 2**64 - 1
 class _Found:
     """What one decoding of a span finds."""
 
-    __slots__ = ("base", "branches", "calls", "first", "guards", "odd", "slots", "tzcnt", "vectors")
+    __slots__ = ("base", "branches", "calls", "first", "goes_on", "guards", "odd", "over", "slots", "tzcnt", "vectors")
 
     def __init__(self, section: Section) -> None:
         self.base = section.low
@@ -45,6 +45,8 @@ class _Found:
         self.guards: list[int] = []
         self.slots: list[int] = []
         self.odd = False
+        self.goes_on = False
+        self.over: int | None = None
 
     def add(self, other: _Found) -> None:
         for code, address in other.first.items():
@@ -61,7 +63,7 @@ class _Found:
         """Keep it in the span; return where jumps within the span lead."""
         span.decoded = True
         span.first, span.vectors, span.tzcnt = self.first, tuple(self.vectors), tuple(sorted(self.tzcnt))
-        span.guards = tuple(self.guards)
+        span.guards, span.over = tuple(self.guards), self.over
         low, high = span.low, span.high
         jumps = self.targets(self.branches)
         through = [linked[slot] for slot in self.slots if slot in linked]
@@ -74,7 +76,8 @@ def decode_through(section: Section, span: Span) -> None:
     """Decode a span from its first byte to its last; it is suspicious afterwards where that cannot be right."""
     found = _Found(section)
     begins, base, low, high = section.begins, section.low, span.low, span.high
-    _decode(codes(), section, found, low, high)
+    end = _decode(codes(), section, found, low, high)
+    found.over = end if found.goes_on else None
     jumps = found.put_into(span, section.linked)
     span.suspicious = found.odd or not all(begins[target - base] for target in jumps)
     if span.suspicious and section.nameless:
@@ -121,14 +124,18 @@ def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) 
                         found.guards.append(code)
                     elif instruction.is_ip_rel_memory_operand:
                         found.slots.append((instruction.ip_rel_memory_address + base) & _ALL)
-    return instruction.next_ip + base if instruction is not None else low
+    if instruction is None:
+        return low
+    # A call at the end is one that does not come back, more often than not.
+    found.goes_on = not table.kinds[instruction.code] & (table.ENDS | call | table.NOP)
+    return instruction.next_ip + base
 
 
 def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]]) -> None:
     """Decode what control flow reaches from the roots of a span, then what else in it can only be code.
 
     `in_code` has the executable ranges: a jump that leaves them was no instruction. What is neither reached nor code is
-    put down in `undecoded`.
+    put down in `undecoded`. Of data into which no jump or call leads, but an address that is taken, the rest stays data.
     """
     table, found = codes(), _Found(section)
     section.begins[span.low - section.low : span.high - section.low] = bytes(span.high - span.low)
@@ -138,6 +145,9 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
     while True:
         _reach(table, section, span, found, roots, reached)
         tried |= roots  # one where there is no instruction is never reached
+        if span.data and not span.entered:
+            found.put_into(span, section.linked)
+            return
         left = list(_unreached(span, reached))
         roots = {root for low, high in left for root in _jump_table(section, span, low, high)} - reached.keys() - tried
         if not roots:
@@ -168,6 +178,8 @@ def _reach(
         if low < end:
             known = len(found.branches)
             _decode(table, section, found, low, end)
+            if found.goes_on and end >= span.high:
+                found.over = end
             todo += [target for target in found.targets(found.branches[known:]) if span.low <= target < span.high]
 
 

@@ -35,6 +35,10 @@ class Span:
     """The code of each instruction with a vector encoding."""
     leaving: tuple[int, ...] = ()
     """The targets of direct jumps and calls that are outside."""
+    over: int | None = None
+    """Where it goes on behind its end, because its last instruction is none that ends it."""
+    entered = False
+    """Control flow leads into it directly, so that a symbol which calls it data is wrong about all of it."""
     guards: tuple[int, ...] = ()
     undecoded: tuple[tuple[int, int], ...] = ()
 
@@ -45,7 +49,7 @@ class Span:
         self.gap = gap
         """No symbol says that this is a function."""
         self.data = data
-        """A symbol says that it is not code."""
+        """Something says that it is not code, or nothing says that it is."""
 
 
 class Section:
@@ -55,6 +59,7 @@ class Section:
         self.low = code.address
         self.high = code.address + len(code.data)
         self.bytes = code.data
+        self.is_data = code.is_data
         self.spans = spans
         self.linked = linked
         """Slots in which the loader puts the address of a function of the same file."""
@@ -87,8 +92,12 @@ def sections_of(binary: Binary) -> list[Section]:
         low, high = code.address, code.address + len(code.data)
         here = starts[bisect.bisect_left(starts, low) : bisect.bisect_left(starts, high)]
         whole = list(_cut(low, high, [(start, *entries[start]) for start in here], code.section))
+        if code.is_data:
+            for span in whole:
+                span.data = True
         if whole:
-            sections.append(Section(code, list(_without(whole, binary.data_in_code)), linked))
+            ranges = () if code.is_data else binary.data_in_code
+            sections.append(Section(code, list(_without(whole, ranges)), linked))
     return sections
 
 
