@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from variantkit.audit.binary import read_binary
-from variantkit.audit.files import natives, sources
+from variantkit.audit.files import NO_MEMORY, natives, sources
 from variantkit.audit.model import Audited, Image, Package
 from variantkit.audit.result import AuditFinding, AuditResult
 from variantkit.audit.rules import chosen, register
@@ -88,6 +88,8 @@ def _find(each: Rule[Audited, Problem], audited: Audited) -> tuple[list[Problem]
         return [], [f"{each.id}: {error}"]
     except OSError as error:
         return [], [f"{each.id}: {error.filename} cannot be read: {error.strerror}. Mend that first."]
+    except MemoryError:
+        return [], [f"{each.id}: {NO_MEMORY}"]
 
 
 def _check_tools() -> None:
@@ -114,7 +116,7 @@ class _Reader:
         self._known: dict[bytes, tuple[list[tuple[Binary, CodeUse | None, str]], str]] = {}
 
     def read(self, source: Source) -> Package:
-        row = self._row_of_name(source)
+        row, before = self._row_of_name(source), self.files
         try:
             found, manifests = natives(source)
             images = tuple(self._images(source, found, manifests, row))
@@ -122,7 +124,7 @@ class _Reader:
         except WheelError as error:
             self.unaudited.append(f"{shown(source.path)} {error}")
             images = ()
-        if source.path.is_dir() and not images:
+        if source.path.is_dir() and self.files == before:
             self.unaudited.append(
                 f"{shown(source.path)} holds no native file. Name the folder of a package, or of wheels."
             )
@@ -205,8 +207,10 @@ class _Reader:
             for image in read_binary(data):
                 binary, why = self.symbols.named(image)
                 images.append((binary, code_use(binary) if binary.machine == "x86_64" else None, why))
+        except MemoryError:
+            return [], NO_MEMORY
         except BinaryError as error:
-            return [], str(error)
+            return [], NO_MEMORY if isinstance(error.__cause__, MemoryError) else str(error)
         return images, ""
 
     def _undecoded(self, binary: Binary, place: str) -> None:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.audit.binary import format_of
+from variantkit.audit.nested import HEAD, SHORT, Budget, hidden
 from variantkit.check.contents import DAMAGE
-from variantkit.errors import WheelError
+from variantkit.errors import BinaryError, WheelError
 from variantkit.sbom import NATIVE
 from variantkit.wheel import WheelName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import IO
 
-__all__ = ["Native", "Source", "natives", "sources"]
+__all__ = ["LARGEST", "NO_MEMORY", "Native", "Source", "content", "natives", "sources"]
 
-_HEAD = 64
+LARGEST = 2 << 30
+"""How large a native file may be: all of it is held in memory."""
+NO_MEMORY = "there is not enough memory to audit it. Audit it on a machine with more."
+
 _LARGEST_MANIFEST = 1 << 16
 _ZIP = b"PK"
+_MEND = "Mend that and audit it again."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,23 +91,68 @@ def _kind(head: bytes) -> str | None:
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(_HEAD)
+        return file.read(HEAD)
 
 
-def _native(member: str, head: bytes, read: Callable[[], bytes]) -> Native | None:
-    """Return a file if it is a native one; `read` gives all of it."""
-    if format_of(head) is None:
-        # What ld.so or Python would be asked to load has to be looked at, whatever it turns out to be.
-        if NATIVE.fullmatch(member.rpartition("/")[2]):
-            return Native(member=member, broken="it has the name of a native file, and is none. Build it again.")
-        return None
-    return Native(member=member, data=read())
+def _opener(path: Path) -> Callable[[], IO[bytes]]:
+    return lambda: path.open("rb")
+
+
+def content(file: IO[bytes], size: int) -> bytes:
+    """Return all of an open native file that should have `size` bytes.
+
+    Raises `BinaryError`, whose message goes on after its name, where it is too large.
+    """
+    data = file.read(size + 1) if size <= LARGEST else None
+    if data is None or len(data) > LARGEST:
+        msg = f"it is larger than {LARGEST / (1 << 30):g} GiB, which is not read. Take debug information out, or split it."
+        raise BinaryError(msg)
+    return data
+
+
+def _natives(
+    member: str, head: bytes, size: int, read: Callable[[], IO[bytes]], budget: Budget, mend: str
+) -> Iterator[Native]:
+    """Return a file if it is a native one, and those in it if it is an archive; `read` opens it at its beginning."""
+    try:
+        if format_of(head) is not None:
+            with read() as file:
+                data = content(file, size)
+            yield Native(member=member, data=data)
+            return
+    except BinaryError as error:
+        yield Native(member=member, broken=str(error))
+        return
+    except MemoryError:
+        yield Native(member=member, broken=NO_MEMORY)
+        return
+    except DAMAGE as error:
+        yield Native(member=member, broken=_unreadable(error, mend))
+        return
+    # What ld.so or Python would be asked to load has to be looked at, whatever it turns out to be.
+    if NATIVE.fullmatch(member.rpartition("/")[2]):
+        yield Native(member=member, broken="it has the name of a native file, and is none. Build it again.")
+        return
+    for name, why in hidden(member, head, read, budget):
+        yield Native(member=name, broken=why)
+
+
+def _unreadable(error: BaseException, mend: str) -> str:
+    what = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return f"it cannot be read: {what}. {mend}"
 
 
 def _of_file(path: Path) -> tuple[Iterator[Native], dict[str, dict[str, str]]]:
-    manifest = path.parent / "MANIFEST"
-    fields = _fields(manifest.read_bytes()[:_LARGEST_MANIFEST]) if manifest.is_file() else {}
-    return iter([Native(member=path.name, data=path.read_bytes())]), {"": fields} if fields else {}
+    fields = _manifest_at(path.parent / "MANIFEST")
+    found = _natives(path.name, _head(path), path.stat().st_size, _opener(path), Budget(), _MEND)
+    return found, {"": fields} if fields else {}
+
+
+def _manifest_at(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return _fields(file.read(_LARGEST_MANIFEST))
 
 
 def _of_folder(root: Path) -> tuple[Iterator[Native], dict[str, dict[str, str]]]:
@@ -111,22 +163,23 @@ def _of_folder(root: Path) -> tuple[Iterator[Native], dict[str, dict[str, str]]]
     files = sorted(Path(folder) / name for folder, _, names in os.walk(root, onerror=fail) for name in names)
     manifests = {}
     for path in files:
-        if path.name == "MANIFEST" and path.is_file() and (fields := _fields(path.read_bytes()[:_LARGEST_MANIFEST])):
+        if path.name == "MANIFEST" and (fields := _manifest_at(path)):
             folder = path.parent.relative_to(root).as_posix()
             manifests["" if folder == "." else folder] = fields
 
     def found() -> Iterator[Native]:
+        budget = Budget()
         for path in files:
             member = path.relative_to(root).as_posix()
             try:
                 # Neither pipes nor links that lead nowhere; what a link leads to is loaded through it.
-                each = _native(member, _head(path), path.read_bytes) if path.is_file() else None
+                if not path.is_file():
+                    continue
+                head, size = _head(path), path.stat().st_size
             except OSError as error:
-                each = Native(
-                    member=member, broken=f"it cannot be read: {error.strerror}. Mend that and audit it again."
-                )
-            if each is not None:
-                yield each
+                yield Native(member=member, broken=_unreadable(error, _MEND))
+                continue
+            yield from _natives(member, head, size, _opener(path), budget, _MEND)
 
     return found(), manifests
 
@@ -138,7 +191,7 @@ def _of_archive(path: Path) -> tuple[Iterator[Native], dict[str, dict[str, str]]
             infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
             for info in infos:
                 folder, _, name = info.filename.rpartition("/")
-                if name == "MANIFEST" and not folder.endswith(".dist-info"):
+                if name == "MANIFEST" and not folder.endswith(".dist-info") and info.compress_type in SHORT:
                     with archive.open(info) as file:
                         fields = _fields(file.read(_LARGEST_MANIFEST))
                     if fields:
@@ -148,18 +201,21 @@ def _of_archive(path: Path) -> tuple[Iterator[Native], dict[str, dict[str, str]]
         raise WheelError(msg) from error
 
     def found() -> Iterator[Native]:
+        budget, mend = Budget(), "Build the wheel again."
         with zipfile.ZipFile(path) as archive:
             for info in infos:
-                each: Native | None
+                if info.compress_type not in SHORT:
+                    what = "it is neither stored nor deflated, as files of a wheel are. Build the wheel again."
+                    yield Native(member=info.filename, broken=what)
+                    continue
                 try:
                     with archive.open(info) as file:
-                        head = file.read(_HEAD)
-                    each = _native(info.filename, head, lambda info=info: archive.read(info))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                        head = file.read(HEAD)
                 except DAMAGE as error:
-                    what = f"it cannot be read: {str(error) or type(error).__name__}. Build the wheel again."
-                    each = Native(member=info.filename, broken=what)
-                if each is not None:
-                    yield each
+                    yield Native(member=info.filename, broken=_unreadable(error, mend))
+                    continue
+                read = functools.partial(archive.open, info)
+                yield from _natives(info.filename, head, info.file_size, read, budget, mend)
 
     return found(), manifests
 

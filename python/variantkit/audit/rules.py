@@ -81,10 +81,14 @@ What a file is held against:
 | --- | --- |
 | 0 | all of it was audited, and nothing is wrong |
 | 1 | there are violations; warnings are none |
-| 2 | something could not be audited: a damaged wheel or file, a file that has the name of a native one and is none, a tool that is missing, code that cannot be decoded; or the arguments are wrong |
+| 2 | something could not be audited: a damaged wheel or file, a file that has the name of a native one and is none, a native file in an archive, a tool that is missing, code that cannot be decoded; or the arguments are wrong |
 
 Code for other machines than x86-64 is not decoded. Its notes, exports, libraries and paths are checked, but that is not what
 an audit is asked for, so it counts as not audited. Where the rest is enough, `--allow-undecoded` makes a note of it.
+
+Archives and compressed files in a wheel or a folder (zip, tar, gzip, bzip2, xz; zstd with Python 3.14) are looked into, up to
+512 MiB unpacked and three deep. A native file in one is executed after it was unpacked, and counts as not audited, as
+`outer.zip!inner.so`; so does an archive that cannot be read or is of another kind. Native files may have up to 2 GiB.
 
 Functions of stripped files are called by their address. `--symbols DIR` takes the names from unstripped builds below that
 folder; a build is the right one if its code is the same to the byte. Without it, `build/symbols/` is taken, where

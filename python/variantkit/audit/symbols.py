@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from variantkit.audit.binary import format_of, read_binary, with_symbols
+from variantkit.audit.files import content
 from variantkit.errors import BinaryError
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ class SymbolMap:
         for path in sorted(folder.rglob("*")) if folder is not None else ():
             if path.is_symlink() or not path.is_file():
                 continue
-            with path.open("rb") as file:
-                if format_of(file.read(64)) is None:
-                    continue
             try:
-                images = read_binary(path.read_bytes())
-            except BinaryError:
+                with path.open("rb") as file:
+                    if format_of(file.read(64)) is None:
+                        continue
+                    file.seek(0)
+                    images = read_binary(content(file, path.stat().st_size))
+            except (BinaryError, OSError, MemoryError):
                 # It names functions only: what cannot be read here costs a name and never a finding.
                 continue
             for image in images:
@@ -57,7 +59,7 @@ class SymbolMap:
 
 def _digest(binary: Binary) -> bytes:
     digest = hashlib.sha256(f"{binary.format}{binary.machine}".encode())
-    for code in binary.code:
+    for code in binary.said:
         digest.update(f"{code.section}\0{code.address}\0{len(code.data)}\0".encode())
         digest.update(code.data)
     return digest.digest()
