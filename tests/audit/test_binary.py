@@ -207,7 +207,7 @@ def test_a_macho_file() -> None:
 def test_a_fat_macho_file_has_an_image_for_each_machine() -> None:
     one, two = read_binary(fat(macho(), macho(cpu=0x0100000C)))
     assert (one.machine, two.machine) == ("x86_64", "aarch64")
-    assert one.code == two.code
+    assert one.said == two.said
     assert one.data_in_code == two.data_in_code == ((0x1030, 0x1040),)
 
 
@@ -250,10 +250,13 @@ def test_a_file_that_was_cut_short_is_not_taken_for_less(library: Path) -> None:
 
 def test_code_where_nothing_can_be_loaded_is_refused() -> None:
     data = macho()
-    place = struct.pack("<QQ", 0x1000, 64)  # address and size of __text
-    assert data.count(place) == 1
+    section = struct.pack("<QQ", 0x1000, 64)
+    segment = struct.pack("<QQQQ", MACHO_BASE, 0x1000, 0, 0x2000)  # address, size, offset, and size in the file
+    assert (data.count(section), data.count(segment)) == (1, 1)
+    high = 1 << 63
+    data = data.replace(section, struct.pack("<QQ", high + 0x1000, 64))
     with pytest.raises(BinaryError, match="where nothing can be loaded"):
-        read_binary(data.replace(place, struct.pack("<QQ", (1 << 64) - 1, 64)))
+        read_binary(data.replace(segment, struct.pack("<QQQQ", high, 0x1000, 0, 0x2000)))
 
 
 def test_an_object_file_is_not_loaded(compiler: str, tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ class Binary:
     """It takes what the CPU has from another library, where GCC's runtime keeps it."""
     exported: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
+    """All that the loader loads for it, whatever an entry of its table is called."""
+    auditors: tuple[str, ...] = ()
+    """Those among them that the loader is to call for each library that it loads."""
     search_path: tuple[str, ...] = ()
     """RPATH and RUNPATH."""
     isa_note: str = ""
@@ -77,6 +80,11 @@ class Binary:
     stripped: bool = False
     data_in_code: tuple[tuple[int, int], ...] = ()
     """Ranges, begin and end, that are known not to be code although they lie in an executable section."""
+
+    @property
+    def said(self) -> tuple[Code, ...]:
+        """What is said to be code; what else can be executed is not the same any more in a stripped file."""
+        return tuple(each for each in self.code if not each.is_data)
 
 
 _ELF = b"\x7fELF"
@@ -171,7 +179,7 @@ def with_symbols(binary: Binary, other: Binary) -> Binary:
 
     Raises `BinaryError` when they are not the same code.
     """
-    if (binary.format, binary.machine, binary.code) != (other.format, other.machine, other.code):
+    if (binary.format, binary.machine, binary.said) != (other.format, other.machine, other.said):
         same = "They have the same build id, so one was changed after it was built. " if _same_id(binary, other) else ""
         msg = f"the symbols are of other code. {same}Take those of this very build."
         raise BinaryError(msg)

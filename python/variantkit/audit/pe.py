@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+import struct
 from typing import TYPE_CHECKING
 
 import lief
 
 from variantkit.audit.binary import Binary, Code, Symbol, functions_of, text_of
+from variantkit.audit.pieces import Places, up_to_a_page, within
 from variantkit.errors import BinaryError
 
 if TYPE_CHECKING:
@@ -20,13 +23,15 @@ _MACHINES = {
     lief.PE.Header.MACHINE_TYPES.ARM64: "aarch64",
 }
 _KIND = lief.PE.Section.CHARACTERISTICS
+_BASE = lief.PE.RelocationEntry.BASE_TYPES
+_POINTERS = {_BASE.DIR64: struct.Struct("<Q"), _BASE.HIGHLOW: struct.Struct("<I")}
 
 
 def read_pe(data: bytes) -> Binary:
     """Return the image in a PE file."""
     settings = lief.PE.ParserConfig()
-    settings.parse_signature = settings.parse_rsrc = settings.parse_reloc = False
-    settings.parse_exports = settings.parse_imports = settings.parse_exceptions = True
+    settings.parse_signature = settings.parse_rsrc = False
+    settings.parse_exports = settings.parse_imports = settings.parse_exceptions = settings.parse_reloc = True
     pe = lief.PE.parse(data, settings)
     if pe is None:
         msg = "it is a damaged PE file. Build it again."
@@ -38,8 +43,7 @@ def read_pe(data: bytes) -> Binary:
     base = pe.optional_header.imagebase
     code = tuple(_code(pe, base, len(data)))
 
-    def inside(address: int) -> bool:
-        return any(each.address <= address < each.address + len(each.data) for each in code)
+    inside = Places(code).have
 
     table, tls = pe.get_export(), pe.tls
     exports = list(table.entries) if table is not None else []
@@ -70,6 +74,7 @@ def read_pe(data: bytes) -> Binary:
             [(address, max(size, 0)) for address, size in unwound if inside(address)],
         ),
         constructors=tuple(dict.fromkeys(each for each in called if inside(each))),
+        pointed=tuple(sorted({each for each in _pointers(pe) if inside(each)})),
         exported=tuple(sorted({text_of(each.name) for each in exports if each.name})),
         needed=tuple(dict.fromkeys(libraries)),
         executable_stack=not pe.has_nx,
@@ -90,10 +95,28 @@ def _code(pe: lief.PE.Binary, base: int, length: int) -> Iterator[Code]:
         if size and section.pointerto_raw_data + size > length:
             msg = f"it is a PE file that was cut short: {text_of(section.name)} ends behind it. Build it again."
             raise BinaryError(msg)
-        # What is in the file beyond the virtual size is filling.
-        data = bytes(section.content)[: section.virtual_size or size]
-        if data:
-            yield Code(section=text_of(section.name), address=base + section.virtual_address, data=data)
+        name, address, content = text_of(section.name), base + section.virtual_address, bytes(section.content)
+        length_in_memory = section.virtual_size or size
+        if data := content[:length_in_memory]:
+            yield Code(section=name, address=address, data=data)
+        # What is in the file behind that is filling, but up to the end of a page it is loaded.
+        yield from within(name, address + len(data), content[len(data) : up_to_a_page(length_in_memory)], ())
+
+
+def _pointers(pe: lief.PE.Binary) -> Iterator[int]:
+    """Return what the addresses point to that Windows mends when an image is not where it was linked for."""
+    parts = sorted((each.virtual_address, bytes(each.content)) for each in pe.sections)
+    starts = [address for address, _ in parts]
+    for block in pe.relocations:
+        for entry in block.entries:
+            kind = _POINTERS.get(entry.type)
+            index = bisect.bisect_right(starts, entry.address) - 1
+            if kind is None or index < 0:
+                continue
+            address, content = parts[index]
+            place = entry.address - address
+            if place + kind.size <= len(content):
+                yield kind.unpack_from(content, place)[0]
 
 
 def _coff_symbols(pe: lief.PE.Binary, base: int) -> Iterator[Symbol]:

@@ -58,7 +58,8 @@ def _check_exports(audited: Audited) -> Iterator[Problem]:
 
 @rule(
     "VA202 needed-libraries",
-    what="A kernel library needs only those shared libraries that the `needed` of its row in classifiers.toml allows.",
+    what="A kernel library needs only those shared libraries that the `needed` of its row in classifiers.toml allows; "
+    "libraries that it is a filter of or has as auxiliary ones are needed, too.",
     why="Each other one has to be on the machine, or in the wheel, and can bring a second C++ or OpenMP runtime into the "
     "process.",
     mend="Do not link it, link it statically, or allow it in `needed` and say why.",
@@ -120,6 +121,19 @@ def _check_stack(audited: Audited) -> Iterator[Problem]:
 
 
 @rule(
+    "VA205 search-path",
+    what="RPATH and RUNPATH name only places beside the file, within what is installed with it.",
+    why="Any other place is one of the build machine: whoever can write there on the user's machine has his code run.",
+    mend="Link without -rpath (CMake: CMAKE_SKIP_INSTALL_RPATH), and repair the wheel.",
+)
+def _check_search_path(audited: Audited) -> Iterator[Problem]:
+    for image in audited.images:
+        for path in image.binary.search_path:
+            if not _own_place(path, image):
+                yield problem(image, f"it looks for libraries in {path or 'the current directory (an empty place)'}")
+
+
+@rule(
     "VA206 no-writable-code",
     what="Nothing of a file is mapped to be written to and to be executed.",
     why="What such a place holds when it is executed is not in the file, so that no audit can say what it needs.",
@@ -132,16 +146,16 @@ def _check_writable_code(audited: Audited) -> Iterator[Problem]:
 
 
 @rule(
-    "VA205 search-path",
-    what="RPATH and RUNPATH name only places beside the file, within what is installed with it.",
-    why="Any other place is one of the build machine: whoever can write there on the user's machine has his code run.",
-    mend="Link without -rpath (CMake: CMAKE_SKIP_INSTALL_RPATH), and repair the wheel.",
+    "VA207 no-auditors",
+    what="No file has the loader load libraries that watch it: no DT_AUDIT, and no DT_DEPAUDIT.",
+    why="What such a library does to all others of the process is found in none of them; its place is the LD_AUDIT of one "
+    "who debugs.",
+    mend="Link without --audit, --depaudit and -P.",
 )
-def _check_search_path(audited: Audited) -> Iterator[Problem]:
+def _check_auditors(audited: Audited) -> Iterator[Problem]:
     for image in audited.images:
-        for path in image.binary.search_path:
-            if not _own_place(path, image):
-                yield problem(image, f"it looks for libraries in {path or 'the current directory (an empty place)'}")
+        if image.binary.auditors:
+            yield problem(image, f"it has {_listed(list(image.binary.auditors))} watch the loader")
 
 
 def _own_place(path: str, image: Image) -> bool:
