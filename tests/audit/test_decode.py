@@ -164,6 +164,7 @@ def test_what_is_called_data_and_reads_as_code_is_code_if_its_address_is_taken(c
     assert not set().union(*features(use_of(compiler, tmp_path, source)).values())
 
 
+@pytest.mark.parametrize("use", ["movaps xmm0, [rax]; ret", "ret"])
 @pytest.mark.parametrize(
     "table",
     [
@@ -176,12 +177,21 @@ def test_what_is_called_data_and_reads_as_code_is_code_if_its_address_is_taken(c
         ".double 1.5, 0.1, 3.14159; .byte 0xc5, 0xf5, 0xfe, 0xc2, 0xc3",
     ],
 )
-def test_tables_whose_address_is_taken_stay_data(compiler: str, tmp_path: Path, table: str) -> None:
-    source = function("reads", "lea rax, [rip+table]; movaps xmm0, [rax]; ret") + an_object("table", table)
-    source += function("next", "vzeroupper; ret")
-    use = use_of(compiler, tmp_path, source)
-    assert set().union(*features(use).values()) == {"avx"}
-    assert use.undecoded == ()
+def test_tables_whose_address_is_taken_stay_data(compiler: str, tmp_path: Path, table: str, use: str) -> None:
+    source = function("takes", f"lea rax, [rip+table]; {use}") + an_object("table", table)
+    found = use_of(compiler, tmp_path, source + function("next", "vzeroupper; ret"))
+    assert set().union(*features(found).values()) == {"avx"}
+    assert found.undecoded == ()
+
+
+def test_a_table_that_is_read_stays_data_whatever_it_reads_as_and_what_is_jumped_to_does_not(
+    compiler: str, tmp_path: Path
+) -> None:
+    table = an_object("table", "vaddps zmm0, zmm1, zmm2; ret")
+    source = function("reads", "lea rdx, [rip+table]; mov eax, [rdx+rdi*4]; ret") + table
+    assert not set().union(*features(use_of(compiler, tmp_path, source)).values())
+    source = source.replace("ret", "jmp rdx", 1)
+    assert set().union(*features(use_of(compiler, tmp_path, source)).values()) == {"avx512f"}
 
 
 def test_only_what_is_led_to_is_code_in_what_nothing_says_is_code() -> None:

@@ -70,6 +70,11 @@ _ODD = "KNC D3NOW D3NOWEXT SMM SMX VMX SVM SKINIT_OR_SVM SGX1 TDX SEV_ES SEV_SNP
 _ODD_NAMES = ("IN_", "OUT_", "INSB", "INSW", "INSD", "OUTS", "RETF", "IRET", "SYSRET", "SYSEXIT", "INT1", "ENTER")
 # `int` has its uses (0x29 in Windows, 0x80), and `hlt` stands behind calls that do not come back.
 _USER_MODE = ("HLT", "UD2")
+# Nothing odd, but hardly ever in code, and often in tables: bytes of one opcode each, and what zeros are read as.
+_UNLIKELY = (
+    "HLT", "UD0", "UD1", "UD2", "INT", "CLI", "STI", "CLD", "STD", "CMC", "STC", "CLC", "LAHF", "SAHF", "XLAT", "LOOP", "JRCXZ",
+    "JECXZ", "LODS", "SCAS", "CMPSB", "CMPSW", "CMPSD_M", "CMPSQ", "JMP_M16", "CALL_M16", "RETNW", "RETNQ_IMM", "ADD_RM8_R8", "FISTTP",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,8 @@ class Codes:
     xgetbv: int
     cpuid: int
     rdssp: frozenset[int]
+    unlikely: frozenset[int]
+    """What compilers hardly ever write, and bytes that are data are often read as."""
 
 
 @functools.cache
@@ -142,6 +149,7 @@ def codes() -> Codes:
         xgetbv=found.XGETBV,
         cpuid=found.CPUID,
         rdssp=frozenset({found.RDSSPD_R32, found.RDSSPQ_R64}),
+        unlikely=frozenset(number for number, name in names.items() if name.startswith(_UNLIKELY)),
     )
 
 

@@ -123,7 +123,7 @@ def _between(low: int, high: int, outer_end: int, outer: tuple[str, ...], sectio
         low = end
     if low < high:
         # A section without any symbol, such as .plt, has a better name than an address.
-        yield Span(low, high, (section if section != ".text" else f"{low:#x}",), gap=True)
+        yield Span(low, high, (section if section not in {"", ".text"} else f"{low:#x}",), gap=True)
 
 
 def _without(spans: Iterable[Span], ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
