@@ -37,8 +37,19 @@ def for_arm(data: bytes) -> bytes:
     return data[:18] + struct.pack("<H", 183) + data[20:]
 
 
-def pe(code: bytes = _FUNCTION * 4, *, machine: int = 0x8664, characteristics: int = 0x160) -> bytes:
-    """Return a DLL with three functions, a TLS callback (the second), an entry point (the third) and one export."""
+def pe(
+    code: bytes = _FUNCTION * 4,
+    *,
+    machine: int = 0x8664,
+    characteristics: int = 0x160,
+    flags: int = 0x60000020,
+    beside: bytes = b"",
+) -> bytes:
+    """Return a DLL with three functions, a TLS callback (the second), an entry point (the third) and one export.
+
+    `flags` are those of its section of code, and `beside` lies behind the size that it says it has. The only relocation
+    is of the pointer to the callback.
+    """
     text, rdata, pdata = 0x1000, 0x2000, 0x3000
     functions = [text, text + 16, text + 32]
     # .rdata: a directory of exports, one of TLS, its callbacks, unwind information, one import
@@ -57,12 +68,14 @@ def pe(code: bytes = _FUNCTION * 4, *, machine: int = 0x8664, characteristics: i
     data[0x120:0x130] = struct.pack("<QQ", rdata + 0x140, 0)
     data[0x130:0x140] = struct.pack("<QQ", rdata + 0x140, 0)
     data[0x140:0x14C] = struct.pack("<H", 0) + b"GetTick\0\0\0"
+    data[0x150:0x15C] = struct.pack("<IIHH", rdata, 12, 0xA0B0, 0)
     unwind = b"".join(struct.pack("<III", each, each + 6, rdata + 0xD0) for each in functions)
 
     directories = [(0, 0)] * 16
     directories[0] = (rdata, 0x68)
     directories[1] = (rdata + 0xE0, 0x28)
     directories[3] = (pdata, len(unwind))
+    directories[5] = (rdata + 0x150, 12)
     directories[9] = (rdata + 0x80, 0x28)
     optional = struct.pack("<HBBIIIII", 0x20B, 14, 0, 0x200, 0x400, 0, functions[2], text)
     optional += struct.pack(
@@ -72,20 +85,31 @@ def pe(code: bytes = _FUNCTION * 4, *, machine: int = 0x8664, characteristics: i
     optional += b"".join(struct.pack("<II", *each) for each in directories)
     header = b"PE\0\0" + struct.pack("<HHIIIHH", machine, 3, 0, 0, 0, len(optional), 0x2022) + optional
     sections = [
-        (b".text", len(code), text, 0x60000020),
+        (b".text", len(code), text, flags),
         (b".rdata", len(data), rdata, 0x40000040),
         (b".pdata", len(unwind), pdata, 0x40000040),
     ]
-    for index, (name, size, address, flags) in enumerate(sections):
-        header += struct.pack("<8sIIIIIIHHI", name, size, address, 0x200, 0x400 + 0x200 * index, 0, 0, 0, 0, flags)
+    for index, (name, size, address, kind) in enumerate(sections):
+        header += struct.pack("<8sIIIIIIHHI", name, size, address, 0x200, 0x400 + 0x200 * index, 0, 0, 0, 0, kind)
     stub = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40)
     return (stub + header).ljust(0x400, b"\0") + b"".join(
-        bytes(part).ljust(0x200, b"\0") for part in (code, data, unwind)
+        bytes(part).ljust(0x200, b"\0") for part in (code + beside, data, unwind)
     )
 
 
-def macho(code: bytes = _FUNCTION * 4, *, cpu: int = 0x01000007, flags: int = 0x85) -> bytes:
-    """Return a dylib with two functions; the second is a constructor, and the last 16 bytes of the code are data."""
+def macho(
+    code: bytes = _FUNCTION * 4,
+    *,
+    cpu: int = 0x01000007,
+    flags: int = 0x85,
+    attributes: int = 0x80000400,
+    beside: bytes = b"",
+    constructor: int = 16,
+) -> bytes:
+    """Return a dylib with two functions; the second is a constructor, and the last 16 bytes of the code are data.
+
+    `attributes` are those of its section of code; `beside` lies behind it, in the same segment and in no section.
+    """
     text_at, data_at, link_at = 0x1000, 0x2000, 0x3000
     strings = b"\0_entry\0_started\0"
     symbols = struct.pack("<IBBHQ", 1, 0x0F, 1, 0, MACHO_BASE + text_at)
@@ -107,7 +131,7 @@ def macho(code: bytes = _FUNCTION * 4, *, cpu: int = 0x01000007, flags: int = 0x
         return struct.pack("<IIIIII", command, 24 + len(name), 24, 0, 0x10000, 0x10000) + name
 
     commands = [
-        segment(b"__TEXT", MACHO_BASE, 0, 0x2000, 5, section(b"__text", b"__TEXT", text_at, len(code), 0x80000400)),
+        segment(b"__TEXT", MACHO_BASE, 0, 0x2000, 5, section(b"__text", b"__TEXT", text_at, len(code), attributes)),
         segment(b"__DATA", data_at, data_at, 0x1000, 3, section(b"__mod_init_func", b"__DATA", data_at, 8, 9)),
         segment(b"__LINKEDIT", link_at, link_at, len(link), 1),
         library(0xD, b"@rpath/libmy.dylib"),
@@ -118,9 +142,9 @@ def macho(code: bytes = _FUNCTION * 4, *, cpu: int = 0x01000007, flags: int = 0x
         struct.pack("<IIII", 0x29, 16, link_at, 8),
     ]
     header = struct.pack("<IIIIIIII", 0xFEEDFACF, cpu, 3, 6, len(commands), sum(map(len, commands)), flags, 0)
-    data = struct.pack("<Q", MACHO_BASE + text_at + 16)
+    data = struct.pack("<Q", MACHO_BASE + text_at + constructor)
     head = (header + b"".join(commands)).ljust(text_at, b"\0")
-    return head + code.ljust(0x1000, b"\0") + data.ljust(0x1000, b"\0") + link
+    return head + (code + beside).ljust(0x1000, b"\0") + data.ljust(0x1000, b"\0") + link
 
 
 def fat(*images: bytes) -> bytes:

@@ -81,7 +81,7 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
         constructors=tuple(constructors),
         resolvers=frozenset(resolvers),
         linked=tuple(sorted((slot, target) for slot, target in linked if inside(target))),
-        pointed=tuple(sorted(target for target in pointed if inside(target))),
+        pointed=tuple(sorted(target for target in pointed if target and inside(target))),
     )
 
 

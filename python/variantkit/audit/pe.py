@@ -23,6 +23,7 @@ _MACHINES = {
     lief.PE.Header.MACHINE_TYPES.ARM64: "aarch64",
 }
 _KIND = lief.PE.Section.CHARACTERISTICS
+_SECTOR = 0x200
 _BASE = lief.PE.RelocationEntry.BASE_TYPES
 _POINTERS = {_BASE.DIR64: struct.Struct("<Q"), _BASE.HIGHLOW: struct.Struct("<I")}
 
@@ -41,7 +42,7 @@ def read_pe(data: bytes) -> Binary:
         raise BinaryError(msg)
     machine = _MACHINES.get(pe.header.machine) or pe.header.machine.name.lower()
     base = pe.optional_header.imagebase
-    code = tuple(_code(pe, base, len(data)))
+    code = tuple(_code(pe, base, data))
 
     inside = Places(code).have
 
@@ -87,20 +88,25 @@ def read_pe(data: bytes) -> Binary:
     )
 
 
-def _code(pe: lief.PE.Binary, base: int, length: int) -> Iterator[Code]:
+def _code(pe: lief.PE.Binary, base: int, data: bytes) -> Iterator[Code]:
     for section in pe.sections:
         if not (section.has_characteristic(_KIND.MEM_EXECUTE) or section.has_characteristic(_KIND.CNT_CODE)):
             continue
-        size = section.sizeof_raw_data
-        if size and section.pointerto_raw_data + size > length:
+        size, begin = section.sizeof_raw_data, section.pointerto_raw_data
+        if size and begin + size > len(data):
             msg = f"it is a PE file that was cut short: {text_of(section.name)} ends behind it. Build it again."
             raise BinaryError(msg)
-        name, address, content = text_of(section.name), base + section.virtual_address, bytes(section.content)
-        length_in_memory = section.virtual_size or size
-        if data := content[:length_in_memory]:
-            yield Code(section=name, address=address, data=data)
+        # Windows rounds it down, and loads other bytes.
+        if size and begin % _SECTOR:
+            msg = f"its section {text_of(section.name)} is not what is loaded at that address. Build it again."
+            raise BinaryError(msg)
+        name, address, in_memory = text_of(section.name), base + section.virtual_address, section.virtual_size or size
+        code = data[begin : begin + min(size, in_memory)]
+        if code:
+            yield Code(section=name, address=address, data=code)
         # What is in the file behind that is filling, but up to the end of a page it is loaded.
-        yield from within(name, address + len(data), content[len(data) : up_to_a_page(length_in_memory)], ())
+        rest = data[begin + len(code) : begin + min(size, up_to_a_page(in_memory))]
+        yield from within(name, address + len(code), rest, ())
 
 
 def _pointers(pe: lief.PE.Binary) -> Iterator[int]:
