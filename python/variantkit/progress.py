@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from variantkit.printable import printable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as _Live
     from rich.progress import TaskID
 
-__all__ = ["Progress", "Step"]
+__all__ = ["Progress", "Step", "passing"]
 
 
 class Step:
@@ -96,3 +99,22 @@ class Progress:
         live = Progress(*columns, console=Console(file=self._stream), transient=True)
         live.start()
         return live
+
+
+@contextlib.contextmanager
+def passing(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """Give what shows a text in one line on a terminal, which is gone at the end; elsewhere nothing is shown."""
+    out = stream or sys.stderr
+    if not out.isatty():
+        yield lambda _: None
+        return
+
+    def show(text: str) -> None:
+        print(
+            "\r\x1b[K", printable(text)[: shutil.get_terminal_size().columns - 1], sep="", end="", file=out, flush=True
+        )
+
+    try:
+        yield show
+    finally:
+        show("")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -12,7 +15,8 @@ import pytest
 from audited import ENTRY, kernels, level_matrix, manifest
 from native_files import compiled, for_arm
 from tiny_wheels import pack, wheel
-from variantkit.audit import audit, sarif
+from variantkit.audit import AuditFinding, AuditResult, audit, sarif
+from variantkit.audit.result import Need
 from variantkit.audit.rules import RULES, markdown
 from variantkit.cli import audit as command
 from variantkit.cli import main, run
@@ -69,12 +73,15 @@ def test_clean_violations_and_not_audited_are_three_statuses(
 
 
 def test_wrong_arguments_are_status_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["--level", "v3"], ["--level", "armv8-a"], ["--select", "VK1"], ["--symbols", tmp_path / "no"]):
+    for words in (["--level", "v3"], ["--level", "armv8-a"], ["--select", "VK1"]):
         with pytest.raises(SystemExit) as caught:
             cli(*words)
         assert caught.value.code == 2
     assert cli(tmp_path / "nothing.whl") == 2
     assert "is not there. Name wheels" in capsys.readouterr().err
+    for option in ("--root", "--symbols"):
+        assert cli(option, tmp_path / "no", tmp_path) == 2
+        assert "/no is not " in capsys.readouterr().err
 
 
 def test_without_a_level_it_says_which_one_is_needed_and_why(
@@ -316,3 +323,104 @@ def test_names_of_a_build_are_taken_by_default(
     whole.rename(symbols / "any.so")
     assert cli(bare, "--root", tmp_path, "--level", "x86-64") == 1
     assert " fast needs avx" in capsys.readouterr().out
+
+
+def test_the_page_has_all_keys_of_the_document() -> None:
+    page = markdown()
+    result = AuditResult(findings=(), rules=(), files=0, instructions=0, seconds=0.0)
+    for head, keys in {
+        "key": set(json.loads(result.json())),
+        "key of a finding": {field.name for field in dataclasses.fields(AuditFinding)},
+        "key of a need": {field.name for field in dataclasses.fields(Need)},
+    }.items():
+        table = page.partition(f"| {head} | is |\n| --- | --- |\n")[2].partition("\n\n")[0]
+        named = [key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])]
+        assert sorted(named) == sorted(keys), head
+
+
+@pytest.mark.parametrize("cause", ["a tool", "a path", "a root", "a matrix", "no folder"])
+def test_programs_are_told_when_nothing_could_be_audited(
+    cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[str | Path] = [tmp_path]
+    if cause == "a tool":
+        monkeypatch.setitem(sys.modules, "iced_x86", None)
+    elif cause == "a path":
+        words = [tmp_path / "nothing.whl"]
+    elif cause == "a root":
+        words += ["--root", tmp_path / "nothing"]
+    elif cause == "a matrix":
+        (tmp_path / "classifiers.toml").write_text("schema = 0")
+        words += ["--root", tmp_path]
+    else:
+        words = ["--root", tmp_path]
+    out = tmp_path / "out" / "audit.sarif"
+    out.parent.mkdir()
+    assert cli(*words, "--json", "--sarif", out) == 2
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert (document["status"], document["findings"], document["rules"]) == (2, [], [])
+    assert captured.err == f"error: {document['unaudited'][0]}\n"
+    (log,) = json.loads(out.read_text())["runs"]
+    assert log["invocations"][0]["exitCode"] == 2
+    assert document["unaudited"][0] in out.read_text() or "\n" in document["unaudited"][0]
+    # People are told once.
+    assert cli(*words, "--sarif", out) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_build_has_made_is_taken_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("--root", tmp_path) == 2
+    places = [tmp_path / "dist", tmp_path / "build" / "release" / "dist", tmp_path / "build" / "dist"]
+    assert f"There are no wheels in {places[0]}, {places[1]} or {places[2]}." in capsys.readouterr().err
+    for number, place in enumerate(reversed(places)):
+        wheel(place, f"pure-{number}.0-py3-none-any.whl")
+        (place / "bad-1.0-py3-none-any.whl").write_bytes(b"")
+        assert cli("--root", tmp_path) == 2
+        out = capsys.readouterr().out
+        assert f"{place / 'bad-1.0-py3-none-any.whl'} cannot be read" in out
+    with pytest.raises(SystemExit):
+        cli("--help")
+    assert "build/release/dist" in "".join(capsys.readouterr().out.split())
+
+
+def test_nothing_that_comes_from_a_file_reaches_the_terminal_as_it_is(
+    compiler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\x1b[2K\rnot\nshown\x9b\u202e"
+    files = {f"{evil}.so": needs_avx(compiler, tmp_path), "b.so": b"", "x/MANIFEST": manifest(evil, f"{evil}.so")}
+    path = pack(tmp_path / "evil\x1b[1m" / "other-1.0-py3-none-linux_x86_64.whl", files)
+    cli(path, "--level", "x86-64")
+    cli(path)
+    cli(tmp_path / "no\x1b[1m\nfile.whl")
+    captured = capsys.readouterr()
+    assert "\\x1b[2K\\rnot\\nshown\\x9b\\u202e.so" in captured.out
+    assert "\\x1b[1m\\nfile.whl is not there" in captured.err
+    for line in (captured.out + captured.err).split("\n"):
+        assert line.isprintable(), line
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_told_what_is_looked_at(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        wheel(tmp_path, f"{name}-1.0-py3-none-linux_x86_64.whl", {f"{name}.so": needs_avx(compiler, tmp_path)})
+    cli(tmp_path)
+    assert capsys.readouterr().err == ""
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("COLUMNS", "300")
+    cli(tmp_path)
+    text = stream.getvalue()
+    assert "[2/2] " in text
+    assert "two-1.0-py3-none-linux_x86_64.whl: two.so" in text
+    assert "\n" not in text
+    assert text.endswith("\r\x1b[K")
+    stream.truncate(0)
+    cli(tmp_path, "--quiet")
+    assert "two.so" not in stream.getvalue()

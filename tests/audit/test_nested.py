@@ -109,7 +109,7 @@ def test_there_is_an_end_to_unpacking(tmp_path: Path, monkeypatch: pytest.Monkey
     deep = NATIVE
     for _ in range(9):
         deep = zipped({"a": deep})
-    assert "it is an archive in 3 others" in audited(tmp_path, {"data": deep}).unaudited[0]
+    assert "it is packed more than 6 times" in audited(tmp_path, {"data": deep}).unaudited[0]
     result = audited(tmp_path, {"data": zipped({f"{number}.so": NATIVE for number in range(50)})})
     assert len(result.unaudited) == 21
     assert "more than these 20 native files" in result.unaudited[-1]

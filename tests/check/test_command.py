@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from check_release import Release, rewrite, rules
-from variantkit.check import check, sarif
+from variantkit.check import Finding, Result, check, sarif
 from variantkit.check.registry import RULES, chosen, markdown
 from variantkit.cli import check as command
 from variantkit.cli import run
@@ -210,3 +210,11 @@ def test_it_runs_from_a_checkout(root: Path, release: Release) -> None:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "13 files" in done.stdout
+
+
+def test_nothing_that_comes_from_a_file_reaches_the_terminal_as_it_is() -> None:
+    evil = "\x1b[2K\rnot\nshown\u202e"
+    finding = Finding(file=Path(evil), rule="VK101", message=evil, level="error")
+    text = Result(findings=(finding,), rules=("VK101",), files=1, unchecked=(evil,), notes=(evil,)).text()
+    assert text.count("\\x1b[2K\\rnot\\nshown\\u202e") == 4
+    assert all(line.isprintable() for line in text.split("\n"))

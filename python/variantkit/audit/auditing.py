@@ -19,7 +19,7 @@ from variantkit.check.findings import shown
 from variantkit.errors import BinaryError, UncheckedError, WheelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from variantkit.audit.binary import Binary
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from variantkit.matrix import Matrix, Row
     from variantkit.rulebook import Rule
 
-__all__ = ["audit"]
+__all__ = ["audit", "check_tools"]
 
 _TOOLS = {"lief": "lief", "iced_x86": "iced-x86"}
 
@@ -43,6 +43,7 @@ def audit(
     allow_undecoded: bool = False,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    progress: Callable[[str], object] = lambda _: None,
 ) -> AuditResult:
     """Audit the native files of wheels, folders of wheels, folders of packages and native files alone.
 
@@ -50,23 +51,33 @@ def audit(
     the result says what they need. `symbols` is a folder with unstripped builds. Code that cannot be decoded, because it is
     for another machine than x86-64, is not audited, unless it is allowed. Raises `WheelError` for a path that is neither,
     and `UncheckedError` when a tool is missing without which nothing can be audited; everything else is in the result.
+    `progress` is told in a few words what is looked at next.
     """
     started = time.monotonic()
-    _check_tools()
+    check_tools()
     from variantkit.audit import ceiling
 
     register()
 
-    reader = _Reader(matrix=None if level else matrix, level=level, symbols=symbols, allow_undecoded=allow_undecoded)
-    audited = Audited(packages=tuple(map(reader.read, sources(paths))), matrix=reader.matrix)
+    reader = _Reader(
+        matrix=None if level else matrix,
+        level=level,
+        symbols=symbols,
+        allow_undecoded=allow_undecoded,
+        progress=progress,
+    )
+    found = list(sources(paths))
+    packages = tuple(reader.read(each, f"[{number}/{len(found)}] ") for number, each in enumerate(found, 1))
+    audited = Audited(packages=packages, matrix=reader.matrix)
     needs = [ceiling.needed_level(each) for each in audited.images if not each.label and each.use is not None]
     rules = [each for each in chosen(select, ignore) if each.needs != "matrix" or reader.matrix is not None]
     if not rules:
         reader.unaudited.append("None of these rules can be run on these files. Choose others with --select.")
     findings: set[AuditFinding] = set()
     for each in rules:
-        found, why = _find(each, audited)
-        findings |= {_finding(each, problem) for problem in found}
+        progress(f"{each.id} {each.name}")
+        problems, why = _find(each, audited)
+        findings |= {_finding(each, problem) for problem in problems}
         reader.unaudited += why
     return AuditResult(
         findings=tuple(sorted(findings)),
@@ -92,7 +103,8 @@ def _find(each: Rule[Audited, Problem], audited: Audited) -> tuple[list[Problem]
         return [], [f"{each.id}: {NO_MEMORY}"]
 
 
-def _check_tools() -> None:
+def check_tools() -> None:
+    """Raise `UncheckedError` where what every audit needs is not installed."""
     missing = [name for module, name in _TOOLS.items() if importlib.util.find_spec(module) is None]
     if missing:
         msg = (
@@ -105,7 +117,16 @@ def _check_tools() -> None:
 class _Reader:
     """Reads sources, and notes what could not be audited."""
 
-    def __init__(self, *, matrix: Matrix | None, level: str, symbols: Path | None, allow_undecoded: bool) -> None:
+    def __init__(
+        self,
+        *,
+        matrix: Matrix | None,
+        level: str,
+        symbols: Path | None,
+        allow_undecoded: bool,
+        progress: Callable[[str], object],
+    ) -> None:
+        self.progress = progress
         self.matrix = matrix
         self.level = level
         self.allow_undecoded = allow_undecoded
@@ -115,11 +136,12 @@ class _Reader:
         self.files = self.instructions = 0
         self._known: dict[bytes, tuple[list[tuple[Binary, CodeUse | None, str]], str]] = {}
 
-    def read(self, source: Source) -> Package:
+    def read(self, source: Source, number: str) -> Package:
         row, before = self._row_of_name(source), self.files
         try:
+            self.progress(f"{number}{shown(source.path)}")
             found, manifests = natives(source)
-            images = tuple(self._images(source, found, manifests, row))
+            images = tuple(self._images(source, found, manifests, row, number))
             self._check_manifests(source, manifests, images, row)
         except WheelError as error:
             self.unaudited.append(f"{shown(source.path)} {error}")
@@ -158,11 +180,17 @@ class _Reader:
             self.unaudited.append(f"{shown(source.path)} is for {row.name!r} and has no library. Build it again.")
 
     def _images(
-        self, source: Source, found: Iterable[Native], manifests: Mapping[str, dict[str, str]], row: Row | None
+        self,
+        source: Source,
+        found: Iterable[Native],
+        manifests: Mapping[str, dict[str, str]],
+        row: Row | None,
+        number: str,
     ) -> Iterator[Image]:
         for native in found:
             self.files += 1
             place = f"{shown(source.path)}: {native.member}"
+            self.progress(f"{number}{place}")
             if native.broken:
                 self.unaudited.append(f"{place}: {native.broken}")
                 continue

@@ -13,6 +13,7 @@ from variantkit.audit.binary import format_of
 from variantkit.audit.nested import HEAD, SHORT, Budget, hidden
 from variantkit.check.contents import DAMAGE
 from variantkit.errors import BinaryError, WheelError
+from variantkit.printable import printable
 from variantkit.sbom import NATIVE
 from variantkit.wheel import WheelName
 
@@ -57,7 +58,7 @@ def sources(paths: Sequence[Path]) -> Iterator[Source]:
     seen: set[Path] = set()
     for path in paths:
         if not path.exists():
-            msg = f"{path} is not there. Name wheels, folders of wheels, folders of packages, or native files."
+            msg = f"{printable(str(path))} is not there. Name wheels, folders of wheels, folders of packages, or native files."
             raise WheelError(msg)
         found = sorted(path.glob("*.whl")) if path.is_dir() else []
         for each in found or [path]:
@@ -65,8 +66,13 @@ def sources(paths: Sequence[Path]) -> Iterator[Source]:
                 continue
             seen.add(each.resolve())
             name = WheelName.parse(each.name) if each.name.endswith(".whl") and not each.is_dir() else None
-            if name is None and each.is_file() and _kind(_head(each)) is None:
-                msg = f"{each} is neither a wheel nor a native file. Leave it out."
+            try:
+                known = name is not None or not each.is_file() or _kind(_head(each)) is not None
+            except OSError as error:
+                msg = f"{printable(str(each))} cannot be read: {error.strerror}. Mend that, or leave it out."
+                raise WheelError(msg) from error
+            if not known:
+                msg = f"{printable(str(each))} is neither a wheel nor a native file. Leave it out."
                 raise WheelError(msg)
             yield Source(path=each, name=name)
 

@@ -35,7 +35,7 @@ LARGEST = 512 << 20
 SHORT = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """How members of a zip archive may be packed; of the other ways, `zipfile` unpacks without an end what it has read."""
 
-_DEEPEST = 3
+_DEEPEST = 6  # a .tar.gz is two
 _MOST = 20  # of one archive that are named
 _CHUNK = 1 << 20
 _LEAST = 4096  # what a member costs at least, so that there is an end to very many small ones
@@ -121,7 +121,7 @@ def _look(member: str, head: bytes, file: Any, budget: Budget, depth: int) -> It
     if not kind:
         return
     if depth == _DEEPEST:
-        yield member, f"it is an archive in {_DEEPEST} others, which is not opened. {_INSTEAD}"
+        yield member, f"it is packed more than {_DEEPEST} times, and was not opened. {_INSTEAD}"
     elif kind in {"zip", "script"}:
         with _seekable(file, budget) as copy:
             if kind == "zip" or zipfile.is_zipfile(copy):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from variantkit.check.findings import shown
 from variantkit.features import LEVELS
+from variantkit.printable import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ class AuditResult:
         lines += self._needed()
         lines += [f"not audited: {text}" for text in self.unaudited]
         lines += [f"note: {text}" for text in self.notes]
-        return "\n".join([*lines, self.summary()])
+        return "\n".join([*map(printable, lines), self.summary()])
 
     def _needed(self) -> list[str]:
         """Return what each wheel or folder needs, and because of what."""

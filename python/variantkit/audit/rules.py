@@ -87,13 +87,44 @@ Code for other machines than x86-64 is not decoded. Its notes, exports, librarie
 an audit is asked for, so it counts as not audited. Where the rest is enough, `--allow-undecoded` makes a note of it.
 
 Archives and compressed files in a wheel or a folder (zip, tar, gzip, bzip2, xz; zstd with Python 3.14) are looked into, up to
-512 MiB unpacked and three deep. A native file in one is executed after it was unpacked, and counts as not audited, as
+512 MiB unpacked and six deep. A native file in one is executed after it was unpacked, and counts as not audited, as
 `outer.zip!inner.so`; so does an archive that cannot be read or is of another kind. Native files may have up to 2 GiB.
 
 Functions of stripped files are called by their address. `--symbols DIR` takes the names from unstripped builds below that
 folder; a build is the right one if its code is the same to the byte. Without it, `build/symbols/` is taken, where
 `variantkit build` keeps them.
 
-`--json` prints all of it for programs, and `--sarif` writes it for a code host. `--select` and `--ignore` take rules or how
-they begin.
+`--json` prints all of it for programs, and `--sarif` writes it for a code host; where nothing could be audited at all, because
+a tool or a path is missing, too. `--select` and `--ignore` take rules or how they begin. On a terminal, a line that is gone at
+the end says what is looked at; `--quiet` leaves it out.
+
+## The JSON document
+
+| key | is |
+| --- | --- |
+| `status` | the exit status |
+| `files`, `instructions`, `seconds` | how many native files and different instructions there are, and how long it took |
+| `rules` | the ids of the rules that were run |
+| `findings` | what is not as it should be, of which each has the keys below |
+| `needs` | where there was nothing to hold a file against: what it needs, one for each native file |
+| `unaudited` | sentences: what could not be audited, why, and what to do |
+| `notes` | sentences: what was left out on purpose |
+
+| key of a finding | is |
+| --- | --- |
+| `file` | the wheel, folder or native file, relative where it is below the current directory |
+| `member` | the native file in it, "" for all of it |
+| `rule`, `level` | the id of the rule; `error` or `warning` |
+| `message` | a sentence on what is wrong, and one on what to do |
+| `symbol`, `address` | the function, and the place of the instruction as the file has it; "" and 0 where it is about none |
+| `instruction`, `feature` | the instruction, and the CPU feature that is missing; "" where it is about none |
+| `constructor` | whether that runs while the file is loaded |
+
+| key of a need | is |
+| --- | --- |
+| `file`, `member` | as above |
+| `level` | the lowest level that has all that the file needs on every machine |
+| `symbol`, `address`, `instruction`, `feature`, `constructor` | the instruction that needs that level, as above; "" and 0 for the lowest one |
+| `whole` | the level of all its code, where it asks CPUID before some of it |
+| `beyond` | a list of CPU features that it has code for and no level has |
 """

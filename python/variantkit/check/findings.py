@@ -8,6 +8,8 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from variantkit.printable import printable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -67,7 +69,7 @@ class Result:
             lines.append("")
         lines += [f"not checked: {text}" for text in self.unchecked]
         lines += [f"note: {text}" for text in self.notes]
-        return "\n".join([*lines, self.summary()])
+        return "\n".join([*map(printable, lines), self.summary()])
 
     def summary(self) -> str:
         """Return one line that counts."""

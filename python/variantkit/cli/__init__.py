@@ -73,12 +73,12 @@ def run(command: Callable[[], int]) -> int:
     try:
         status = command()
         sys.stdout.flush()
-    except BuildError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _FAILED
     except VariantkitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _WRONG_INPUT
+        from variantkit.printable import printable
+
+        # Some list several things, and all of them may have names in them that came from elsewhere.
+        print("error:", "\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
+        return _FAILED if isinstance(error, BuildError) else _WRONG_INPUT
     except BrokenPipeError:
         # Whoever read the output has enough of it; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
