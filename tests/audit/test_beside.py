@@ -96,7 +96,7 @@ def test_a_hole_between_sections_is_read(compiler: str, tmp_path: Path) -> None:
     assert "avx512f" in {each.feature for each in result.findings}
 
 
-def segments(data: bytes) -> list[tuple[int, int, int, int, int, int]]:
+def segments(data: bytes | bytearray) -> list[tuple[int, int, int, int, int, int]]:
     """Return of each program header its place, type, flags, offset, address and size in the file."""
     (begin,), (number,) = struct.unpack_from("<Q", data, 0x20), struct.unpack_from("<H", data, 0x38)
     places = range(begin, begin + 56 * number, 56)

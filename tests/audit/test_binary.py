@@ -122,15 +122,19 @@ def test_symbols_of_other_code_are_refused(library: Path, compiler: str, tmp_pat
 
 
 def test_a_file_without_section_headers_is_read_by_its_segments(library: Path, tmp_path: Path) -> None:
-    data = bytearray(stripped(library, tmp_path).read_bytes())
-    data[0x28:0x30] = bytes(8)  # e_shoff
-    data[0x3A:0x40] = bytes(6)
-    (binary,) = read_binary(bytes(data))
+    (binary,) = read_binary(without_sections(stripped(library, tmp_path)))
     whole = read(library)
     (code,) = binary.code
     text = next(each for each in whole.code if each.section == ".text")
     assert text.data in code.data
     assert binary.constructors == whole.constructors
+
+
+def without_sections(path: Path) -> bytes:
+    data = bytearray(path.read_bytes())
+    data[0x28:0x30] = bytes(8)  # e_shoff
+    data[0x3A:0x40] = bytes(6)
+    return bytes(data)
 
 
 def test_a_segment_that_no_section_tells_of_is_code_too(library: Path) -> None:
@@ -145,7 +149,26 @@ def test_a_segment_that_no_section_tells_of_is_code_too(library: Path) -> None:
 
 @pytest.mark.parametrize("level", ["x86-64-v2", "x86-64-v3", "x86-64-v4"])
 def test_the_isa_note(level: str, compiler: str, tmp_path: Path) -> None:
-    assert read(compiled(compiler, tmp_path, SOURCE, f"-Wl,-z,{level}")).isa_note == level
+    path = compiled(compiler, tmp_path, SOURCE, f"-Wl,-z,{level}")
+    assert read(path).isa_note == level
+    assert read_binary(without_sections(path))[0].isa_note == level
+
+
+def test_a_note_that_is_not_loaded_says_nothing_to_the_loader(compiler: str, tmp_path: Path) -> None:
+    data = bytearray(compiled(compiler, tmp_path, SOURCE, "-Wl,-z,x86-64-v3").read_bytes())
+    first, number = int.from_bytes(data[0x20:0x28], "little"), int.from_bytes(data[0x38:0x3A], "little")
+    for place in range(first, first + 56 * number, 56):
+        if int.from_bytes(data[place : place + 4], "little") in {4, 0x6474E553}:  # PT_NOTE, PT_GNU_PROPERTY
+            data[place : place + 4] = bytes(4)
+    assert read_binary(bytes(data))[0].isa_note == ""
+
+
+def test_all_that_the_loader_loads_is_needed(compiler: str, tmp_path: Path) -> None:
+    ways = ["-f,liba.so", "-F,libb.so", "--audit=libc1.so:libc2.so", "--depaudit=libd.so"]
+    binary = read(compiled(compiler, tmp_path, SOURCE, *(f"-Wl,{way}" for way in ways)))
+    assert set(binary.needed) >= {"liba.so", "libb.so", "libc1.so", "libc2.so", "libd.so"}
+    assert set(binary.auditors) == {"libc1.so", "libc2.so", "libd.so"}
+    assert read(compiled(compiler, tmp_path, SOURCE)).auditors == ()
 
 
 def test_no_isa_note_is_none(library: Path) -> None:

@@ -93,6 +93,21 @@ def test_a_library_that_is_not_allowed_is_found(look: Look) -> None:
     assert look(ENTRY, *options, of=level_matrix(needed=("libc.so.*", "libm.so.6"))).findings == ()
 
 
+@pytest.mark.parametrize("way", ["-f,libm.so.6", "-F,libm.so.6"])
+def test_a_library_that_is_loaded_in_another_way_is_needed_too(way: str, look: Look) -> None:
+    (finding,) = look(ENTRY, f"-Wl,{way}", of=level_matrix(needed=("libc.so.*",))).findings
+    assert finding.rule == "VA202"
+    assert "it needs libm.so.6, which 'avx2' does not allow" in finding.message
+
+
+@pytest.mark.parametrize("way", ["--audit=libspy.so", "--depaudit=libspy.so"])
+def test_a_library_that_watches_the_loader_is_wrong_in_any_file(way: str, compiler: str, tmp_path: Path) -> None:
+    path = compiled(compiler, tmp_path, ENTRY, f"-Wl,{way}")
+    (finding,) = audit([path], matrix=None, level="x86-64", select=["VA2"]).findings
+    assert finding.rule == "VA207"
+    assert finding.message.startswith("it has libspy.so watch the loader. ")
+
+
 def test_the_isa_note_is_that_of_the_row(look: Look) -> None:
     (finding,) = look(note="").findings
     assert finding.rule == "VA203"
