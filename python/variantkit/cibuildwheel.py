@@ -31,7 +31,7 @@ from variantkit.container_engine import Engine, find_engine
 from variantkit.container_settings import PREBUILT, container_settings
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import BuildError, InterpreterNotFoundError
-from variantkit.interpreters import Interpreter, abi_of
+from variantkit.interpreters import Interpreter, abi_named, abi_of
 from variantkit.matrix import read_pyproject
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def container_machine() -> str:
 def choose_container_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
     """Return one interpreter in the container per base wheel of the project in `root`.
 
-    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, those of all versions of CPython
+    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI, or versions; without it, those of all of CPython
     that cibuildwheel has and the project allows, without the free-threaded ones. Raises `InterpreterNotFoundError` for one
     that cibuildwheel does not build for, and `BuildError` when there is no cibuildwheel.
     """
@@ -61,6 +61,7 @@ def choose_container_interpreters(root: Path, wanted: Iterable[str] | None = Non
         by_abi.setdefault(abi_of(api, interpreter := _interpreter(identifier)), interpreter)
     if wanted is None:
         return [interpreter for interpreter in by_abi.values() if not interpreter.free_threaded]
+    wanted = list(dict.fromkeys(abi_named(api, each) for each in wanted))
     if missing := [tag for tag in wanted if tag not in by_abi]:
         msg = (
             f"cibuildwheel {_version()} builds nothing for {', '.join(missing)} here (it does for: {', '.join(by_abi)}). "

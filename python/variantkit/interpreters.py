@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,9 @@ from variantkit.matrix import read_pyproject
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Interpreter", "abi_of", "choose_interpreters", "find_interpreters"]
+__all__ = ["Interpreter", "abi_named", "abi_of", "choose_interpreters", "find_interpreters"]
+
+_VERSION = re.compile(r"(?:python)?3\.(\d{1,3})(t?)")
 
 _PROBE = """
 import json, os, sys, sysconfig
@@ -87,7 +90,8 @@ def _probe(path: Path) -> Interpreter | None:
 def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
     """Return one interpreter per base wheel of the project in `root`: one per ABI, and one for the stable ABI.
 
-    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI; without it, all that this machine can build.
+    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI, or versions, "3.11"; without it, all that this
+    machine can build.
     Raises `InterpreterNotFoundError` when there is none, or when a wanted one is not there.
     """
     api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
@@ -103,6 +107,7 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
         raise InterpreterNotFoundError(msg)
     if wanted is None:
         return list(by_abi.values())
+    wanted = list(dict.fromkeys(abi_named(api, each) for each in wanted))
     missing = [tag for tag in wanted if tag not in by_abi]
     if missing:
         msg = (
@@ -111,6 +116,15 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
         )
         raise InterpreterNotFoundError(msg)
     return [by_abi[tag] for tag in wanted]
+
+
+def abi_named(api: str, word: str) -> str:
+    """Return which base wheel is meant by a version such as "3.11" or "3.14t"; everything else is a tag already."""
+    found = _VERSION.fullmatch(word)
+    if found is None:
+        return word
+    version = (3, int(found[1]))
+    return abi_of(api, Interpreter(executable=Path(), version=version, free_threaded=bool(found[2])))
 
 
 def abi_of(api: str, interpreter: Interpreter) -> str:

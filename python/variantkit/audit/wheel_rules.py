@@ -156,13 +156,12 @@ def _violations(path: Path, report: dict[str, Any]) -> Iterator[Problem]:
     needs="matrix",
 )
 def _check_size(audited: Audited) -> Iterator[Problem]:
+    from variantkit.check.library_rules import over_budget
+
     for package in audited.packages:
         rows = _rows(package, audited.matrix)
-        budget = sum(row.size_budget_kib for row in rows)
-        size = package.path.stat().st_size if rows else 0
-        if size > budget * 1024:
-            names = " and ".join(row.name for row in rows)
-            yield Problem(package.path, "", f"it has {-(-size // 1024)} KiB, and the budget of {names} is {budget} KiB")
+        if rows and (what := over_budget(package.path.stat().st_size, rows)):
+            yield Problem(package.path, "", what)
 
 
 def _rows(package: Package, matrix: Matrix | None) -> list[Row]:

@@ -15,14 +15,14 @@ from variantkit.sbom import NATIVE
 from variantkit.variants import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from variantkit.check.contents import Contents
     from variantkit.check.model import Family, Files
     from variantkit.check.registry import Level
     from variantkit.matrix import Row
 
-__all__: list[str] = []
+__all__ = ["over_budget"]
 
 
 @rule(
@@ -116,10 +116,16 @@ def _check_catalogue(files: Files) -> Iterator[Problem]:
 def _check_size_budget(files: Files) -> Iterator[Problem]:
     family = files.family
     for wheel, rows in _rows(family) if family is not None else ():
-        budget = sum(row.size_budget_kib for row in rows)
-        if wheel.size > budget * 1024:
-            names = " and ".join(row.name for row in rows)
-            yield Problem(wheel.path, f"it has {-(-wheel.size // 1024)} KiB, and the budget of {names} is {budget} KiB")
+        if what := over_budget(wheel.size, rows):
+            yield Problem(wheel.path, what)
+
+
+def over_budget(size: int, rows: Sequence[Row]) -> str:
+    """Return what is wrong with the size of a wheel that has the budgets of these rows, "" for nothing."""
+    budget = sum(row.size_budget_kib for row in rows)
+    if size <= budget * 1024:
+        return ""
+    return f"it has {-(-size // 1024)} KiB, and the budget of {' and '.join(row.name for row in rows)} is {budget} KiB"
 
 
 @rule(
