@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from hosts import CATALOGUE, RECORDED, host
 from variantkit.catalogue import Catalogue
 from variantkit.doctor import RULES, Facts, Finding, diagnose
-from variantkit.doctor.facts import Cpus, Distribution, Import, Interpreter, SelfTestRun
+from variantkit.doctor.facts import Cpus, Damage, Distribution, Import, Interpreter, SelfTestRun
 from variantkit.doctor.findings import markdown
 from variantkit.doctor.of_machine import SETTINGS, promised
 from variantkit.doctor.report import data, healthy, text
@@ -40,6 +42,10 @@ def wheel(name: str = "gizmo-kit", **changes: Any) -> Distribution:
         tags=("cp311-cp311-manylinux_2_28_x86_64",), requires=("numpy>=1.24", "variantkit==0.1.0"),
     )  # fmt: skip
     return dataclasses.replace(base, **changes)
+
+
+def damaged(*files: str, why: str = "is missing") -> tuple[Damage, ...]:
+    return tuple(Damage(file=file, path=f"/site/{file}", why=why) for file in files)
 
 
 V2, V3 = LEVELS["x86-64-v2"], LEVELS["x86-64-v3"]
@@ -95,32 +101,41 @@ def with_helper(*, used: str, **changes: Any) -> Facts:
 
 
 REINSTALL = "-m pip install --force-reinstall --no-deps"
+PIP = f"{sys.executable} -m pip"
+OLD = REAL.replace(
+    features=LEVELS["x86-64"], sources=tuple(each.replace(features=LEVELS["x86-64"]) for each in REAL.sources)
+)
 
 # rule, facts, what the message says, what the cure says
 CASES: list[tuple[str, Facts, str, str]] = [
     (
         "package-damaged",
-        facts(distributions=(wheel(damage=("gizmo/_core.py is missing", "gizmo/a.py has other bytes than RECORD says")),)),
+        facts(distributions=(wheel(damage=(*damaged("gizmo/_core.py"), *damaged("gizmo/a.py", why="has other bytes than RECORD says"))),)),
         "gizmo/_core.py is missing; gizmo/a.py has other bytes",
         f"{REINSTALL} gizmo-kit==1.2.0",
     ),
     (
         "package-damaged",
-        facts(distributions=(wheel(), wheel("variantkit", version="0.1.0", tags=(), damage=tuple(f"f{n} is missing" for n in range(9))))),
+        facts(distributions=(wheel(), wheel("variantkit", version="0.1.0", tags=(), damage=damaged(*(f"f{n}" for n in range(9)))))),
         "f3 is missing; and 5 more.",
         f"{REINSTALL} variantkit==0.1.0",
     ),
-    ("library-damaged", facts(wrong_hashes=(("avx2", "its SHA-256 is aa…"),)), "avx2 cannot be trusted: its SHA-256", f"{REINSTALL} gizmo-kit-avx2==1.2.0"),
+    ("library-damaged", facts(installed=(*installed("generic"), *installed("avx2", defect="its SHA-256 is aa…"))), "avx2 cannot be trusted: its SHA-256", f"{REINSTALL} gizmo-kit-avx2==1.2.0"),
     ("library-damaged", facts(installed=(*installed("generic", defect="3 bytes, not 7"), *installed("avx2"))), "generic cannot be trusted: 3 bytes", f"{REINSTALL} gizmo-kit==1.2.0"),
     # A variant wheel holds avx2 within the base package.
-    ("library-damaged", facts(installed=installed("generic", "avx2", origin="base"), wrong_hashes=(("avx2", "x"),)), "avx2", f"{REINSTALL} gizmo-kit==1.2.0"),
+    ("library-damaged", facts(installed=(*installed("generic"), *installed("avx2", origin="base", defect="x"))), "avx2", f"{REINSTALL} gizmo-kit==1.2.0"),
     ("version-mismatch", facts(installed=(*installed("generic"), *installed("avx2", version="1.1.0"))), "avx2 is of version 1.1.0, and gizmo-kit is 1.2.0", f"{REINSTALL} gizmo-kit-avx2==1.2.0"),
     ("version-mismatch", facts(distributions=(wheel(version="1.1.9"),)), "gizmo-kit 1.1.9 is installed", f"{REINSTALL} gizmo-kit==1.2.0"),
     ("version-mismatch", facts(distributions=(wheel(), wheel("variantkit", version="0.0.9", tags=()))), "variantkit 0.0.9 is installed, and gizmo-kit 1.2.0 needs 0.1.0", f"{REINSTALL} variantkit==0.1.0"),
-    ("duplicate", facts(distributions=(wheel(), wheel(version="1.2.0", metadata="/user/gizmo_kit.dist-info"))), "gizmo-kit is installed 2 times: 1.2.0 in /site/gizmo-kit.dist-info and", "python -m pip uninstall gizmo-kit, once for each"),
-    ("duplicate", facts(package_folders=("/site/gizmo", "/user/gizmo")), "gizmo is taken from /site/gizmo, and is in /user/gizmo, too", "take /user out of PYTHONPATH"),
+    ("duplicate", facts(distributions=(wheel(), wheel(version="1.2.0", folder="/user", metadata="/user/gizmo_kit.dist-info"))), "gizmo-kit is there twice: in /site, where gizmo is imported from, and in /user.", "-m pip uninstall gizmo-kit"),
+    ("duplicate", facts(distributions=(wheel(), wheel(version="1.1.0", metadata="/site/gizmo_kit-1.1.0.dist-info"))), "Several releases lie over each other in /site: gizmo-kit 1.1.0 and 1.2.0.", f"pip uninstall --yes gizmo-kit && {PIP} install --force-reinstall --no-deps gizmo-kit==1.2.0"),
+    ("duplicate", facts(package_folders=("/site/gizmo", "/user/gizmo")), "gizmo-kit is there twice: in /site (1.2.0), where gizmo is imported from, and in /user.", "remove /user/gizmo; or, to keep that copy, "),
+    # The copy that is imported is the one in PYTHONPATH.
+    ("duplicate", facts(package_folders=("/user/gizmo", "/site/gizmo"), python_path=("/user",)), "in /user, where gizmo is imported from, and in /site (1.2.0).", "unset PYTHONPATH"),
+    ("duplicate", facts(package_folders=("/user/gizmo", "/site/gizmo"), python_path=("/a", "/user", "/b")), "in /user, where", f'export PYTHONPATH="/a{os.pathsep}/b"'),
+    ("duplicate", facts(package_folders=("/src/gizmo", "/site/gizmo"), current="/src"), "in /src, where gizmo is imported from", "cd / "),
     ("duplicate", facts(classifier_folders=(("avx2", ("/site/gizmo/classifiers/avx2", "/site/gizmo_avx2")),)), "The library of avx2 is in /site/gizmo/classifiers/avx2 and in /site/gizmo_avx2", "pip uninstall gizmo-kit-avx2"),
-    ("duplicate", facts(installer="uv", classifier_folders=(("avx2", ("/site/gizmo_avx2", "/user/gizmo_avx2")),)), "/user/gizmo_avx2", "remove /user/gizmo_avx2"),
+    ("duplicate", facts(installer="uv", classifier_folders=(("avx2", ("/site/gizmo_avx2", "/user/gizmo_avx2")),)), "gizmo-kit-avx2 is there twice: in /site (1.2.0), where it is imported from, and in /user.", "remove /user/gizmo_avx2; or, to keep that copy, uv pip uninstall"),
     ("wrong-wheel", facts(interpreter=dataclasses.replace(PYTHON, tag="cp313t")), "a wheel for cp311-cp311-manylinux_2_28_x86_64, and this is cp313t", f"{REINSTALL} gizmo-kit==1.2.0"),
     ("wrong-wheel", facts(distributions=(wheel(),), interpreter=dataclasses.replace(PYTHON, platform_tag="manylinux_2_17_x86_64")), "manylinux_2_28_x86_64, and this is cp311 on manylinux_2_17_x86_64", REINSTALL),
     ("wrong-wheel", facts(distributions=(wheel(),), interpreter=dataclasses.replace(PYTHON, platform_tag="manylinux_2_36_aarch64")), "manylinux_2_36_aarch64", REINSTALL),
@@ -133,14 +148,17 @@ CASES: list[tuple[str, Facts, str, str]] = [
     ("import-failed", facts(imported=Import(outcome="crashed", why="it died by SIGBUS (Bus error)")), "crashed: it died by SIGBUS", REINSTALL),
     ("import-failed", facts(imported=Import(outcome="timed out", why="no answer in 60 seconds")), "did not come to an end: no answer", REINSTALL),
     ("self-test-failed", facts(self_tests=(*passed("generic"), SelfTestRun(classifier="avx2", outcome="failed", why="exp float32: element 3 is 1.0", check="exp float32"))), "avx2 is wrong: exp float32: element 3 is 1.0", "set GIZMO_CLASSIFIER=generic and report it"),
-    ("self-test-failed", facts(self_tests=(SelfTestRun(classifier="generic", outcome="failed", why="import numpy: RuntimeError: NumPy was built with baseline optimizations", check="import numpy"),)), "NumPy was built with baseline", 'pip install "numpy<2.4"'),
+    ("self-test-failed", facts(self_tests=(SelfTestRun(classifier="generic", outcome="failed", why="import numpy: RuntimeError: NumPy was built with baseline optimizations", check="import numpy"),)), "NumPy was built with baseline", "--no-deps numpy"),
+    ("self-test-failed", facts(host=OLD, self_tests=(SelfTestRun(classifier="generic", outcome="failed", why="import numpy: RuntimeError: NumPy was built with baseline optimizations", check="import numpy"),)), "NumPy was built with baseline", '--no-deps "numpy<2.4"'),
     ("self-test-crashed", facts(self_tests=(*passed("generic"), crashed("avx2", "matmul float64"))), "avx2 crashed: it died by SIGILL (Illegal instruction) in 'matmul float64'.", f"{REINSTALL} gizmo-kit-avx2==1.2.0"),
     ("self-test-timeout", facts(self_tests=(SelfTestRun(classifier="generic", outcome="timed out", why="no answer in 'sum' in 60 seconds"),)), "generic hangs: no answer in 'sum'", f"{REINSTALL} gizmo-kit==1.2.0"),
     ("openmp-twice", facts(imported=Import(outcome="passed", classifier="avx2", openmp=("/a/libgomp.so.1", "/b/libiomp5.so"))), "/a/libgomp.so.1 and /b/libiomp5.so", "from one source, pip or conda"),
-    ("better-classifier", facts(installed=installed("generic"), imported=Import(outcome="passed", classifier="generic")), "runs with generic, and this machine can run avx2, which is faster", '-m pip install "gizmo-kit[avx2]"'),
-    ("better-classifier", facts(installer="uv", installed=installed("generic"), imported=Import(outcome="passed", classifier="generic")), "avx2", "uv pip install"),
+    ("better-classifier", facts(distributions=(wheel(),), installed=installed("generic"), imported=Import(outcome="passed", classifier="generic")), "runs with generic, and this machine can run avx2, which is faster", '-m pip install "gizmo-kit[avx2]"'),
+    # What is installed, and was not found: `pip install` would do nothing.
+    ("better-classifier", facts(installed=installed("generic"), imported=Import(outcome="passed", classifier="generic")), "gizmo-kit-avx2 is installed, but without a MANIFEST", f"{REINSTALL} gizmo-kit-avx2==1.2.0"),
+    ("better-classifier", facts(installer="uv", distributions=(), installed=installed("generic"), imported=Import(outcome="passed", classifier="generic")), "avx2", "uv pip install"),
     ("forced-classifier", facts(forced="generic", imported=Import(outcome="passed", classifier="generic")), "GIZMO_CLASSIFIER=generic keeps avx2", "unset GIZMO_CLASSIFIER"),
-    ("helper-unused", with_helper(used="generic", installed=installed("generic")), "onednn is not used: it is in avx2, which this machine can run, and generic is loaded", '-m pip install "gizmo-kit[avx2]"'),
+    ("helper-unused", with_helper(used="generic", distributions=(), installed=installed("generic")), "onednn is not used: it is in avx2, which this machine can run, and generic is loaded", '-m pip install "gizmo-kit[avx2]"'),
     ("helper-unused", with_helper(used="generic", forced="generic"), "onednn is not used", "unset GIZMO_CLASSIFIER"),
     ("hidden-features", facts(host=virtual("Common KVM processor", V2), hypervisor="KVM"), "without abm, avx, avx2, bmi1, and 5 more; Common KVM processor stands for the CPU that is there", "`-cpu host`"),
     ("hidden-features", facts(host=virtual("Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", V3), hypervisor="VMware"), "has avx512bw, avx512cd, avx512dq, avx512f, and 1 more, which are hidden", "EVC"),
@@ -225,6 +243,145 @@ def test_an_import_that_dies_of_a_library_is_told_once() -> None:
         imported=Import(outcome="crashed", why="it died by SIGILL (Illegal instruction)"),
     )
     assert [finding.rule for finding in diagnose(given)] == ["self-test-crashed"]
+
+
+def told(found: tuple[Finding, ...]) -> list[tuple[str, list[str]]]:
+    return [(each.rule, [other.rule for other in each.follows]) for each in found]
+
+
+def failed(name: str, why: str = "ModuleNotFoundError: x", check: str = "load") -> SelfTestRun:
+    return SelfTestRun(classifier=name, outcome="failed", why=why, check=check)
+
+
+BOTH_FAILED = (failed("generic"), failed("avx2"))
+LIBRARY = damaged("gizmo_avx2/lib.so", "gizmo_avx2/MANIFEST", why="has other bytes than RECORD says")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # A library that is not the published one is told as that, and not once more as a damaged distribution.
+        (
+            facts(
+                installed=(*installed("generic"), *installed("avx2", defect="x")),
+                distributions=(wheel(), wheel("gizmo-kit-avx2", tags=(), damage=LIBRARY)),
+            ),
+            [("library-damaged", [])],
+        ),
+        # What else is damaged there is mended by the same command.
+        (
+            facts(
+                installed=(*installed("generic"), *installed("avx2", defect="x")),
+                distributions=(
+                    wheel(), wheel("gizmo-kit-avx2", tags=(), damage=(*LIBRARY, *damaged("gizmo_avx2/a.py")))
+                ),
+            ),
+            [("package-damaged", ["library-damaged"])],
+        ),
+        (
+            facts(
+                installed=installed("generic"),
+                distributions=(wheel(), wheel("gizmo-kit-avx2", tags=(), damage=damaged("gizmo_avx2/MANIFEST"))),
+            ),
+            [("package-damaged", ["better-classifier"])],
+        ),
+        (
+            facts(
+                distributions=(wheel(damage=damaged("gizmo/x.py")),),
+                imported=Import(outcome="failed", why="ModuleNotFoundError: x"),
+                self_tests=BOTH_FAILED,
+            ),
+            [("package-damaged", ["import-failed", "self-test-failed", "self-test-failed"])],
+        ),
+        # Damage elsewhere is no reason for what a self-test finds.
+        (
+            facts(
+                distributions=(wheel(damage=damaged("gizmo/x.py")),),
+                self_tests=(*passed("generic"), failed("avx2", "exp: 1", "exp")),
+            ),
+            [("package-damaged", []), ("self-test-failed", [])],
+        ),
+        # One release over another.
+        (
+            facts(
+                distributions=(
+                    wheel(),
+                    wheel(version="1.1.0", metadata="/site/old.dist-info", damage=damaged("gizmo/x.py")),
+                ),
+                installed=(*installed("generic", defect="3 bytes, not 7"), *installed("avx2")),
+                imported=Import(outcome="failed", why="ModuleNotFoundError: x"),
+                self_tests=BOTH_FAILED,
+            ),
+            [
+                ("duplicate", ["package-damaged", "library-damaged", "version-mismatch", "import-failed", *["self-test-failed"] * 2])
+            ],
+        ),
+        # A second copy of everything is one thing, and what is wrong with that copy is gone with it.
+        (
+            facts(
+                package_folders=("/user/gizmo", "/site/gizmo"),
+                classifier_folders=(("avx2", ("/user/gizmo_avx2", "/site/gizmo_avx2")),),
+                distributions=(wheel(), wheel(folder="/user", metadata="/user/x", damage=damaged("gizmo/x.py"))),
+                python_path=("/user",),
+            ),
+            [("duplicate", ["package-damaged"])],
+        ),
+        (
+            facts(
+                self_tests=tuple(
+                    failed(name, "import numpy: ModuleNotFoundError: No module named 'numpy'", "import numpy")
+                    for name in ("generic", "avx2")
+                )
+            ),
+            [("self-test-failed", [])],
+        ),
+    ],
+)  # fmt: skip
+def test_one_cause_is_told_once(given: Facts, expected: list[tuple[str, list[str]]]) -> None:
+    found = diagnose(given)
+    assert told(found) == expected
+    lines = text(given, found).splitlines()
+    assert sum(line.startswith("       mend: ") for line in lines) == len(found)
+    follows = sum(len(each.follows) for each in found)
+    assert sum(line.startswith("       hence ") for line in lines) == (follows if follows <= 4 else 5)
+    assert [len(each["follows"]) for each in data(given, found)["findings"]] == [len(each.follows) for each in found]
+
+
+def test_what_is_left_out_takes_nothing_with_it() -> None:
+    given = facts(
+        distributions=(wheel(damage=damaged("gizmo/x.py")),),
+        imported=Import(outcome="failed", why="ModuleNotFoundError: x"),
+    )
+    assert told(diagnose(given, {"package-damaged"})) == [("import-failed", [])]
+
+
+def avx2_is_damaged(**changes: Any) -> Facts:
+    direct = changes.pop("direct", "")
+    editable = changes.pop("editable", False)
+    return facts(
+        installed=(*installed("generic"), *installed("avx2", defect="x")),
+        distributions=(wheel(), wheel("gizmo-kit-avx2", tags=(), direct=direct, editable=editable)),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "mend", "hint"),
+    [
+        (avx2_is_damaged(), "gizmo-kit-avx2==1.2.0", True),
+        (avx2_is_damaged(installer="uv"), "gizmo-kit-avx2==1.2.0", True),
+        (avx2_is_damaged(index_configured=True), "gizmo-kit-avx2==1.2.0", False),
+        (avx2_is_damaged(installer="conda"), "gizmo-kit-avx2=1.2.0", False),
+        (avx2_is_damaged(direct="/a b/x.whl"), '--no-deps "/a b/x.whl"', False),
+        (avx2_is_damaged(direct="/src", editable=True), "--no-deps -e /src", False),
+    ],
+)
+def test_where_a_command_finds_what_it_installs_again(given: Facts, mend: str, hint: bool) -> None:
+    (finding,) = diagnose(given)
+    assert finding.mend.endswith(mend)
+    lines = [line for line in text(given, (finding, finding)).splitlines() if "hint: " in line]
+    assert lines == (["       hint: add the --index-url or --find-links that it was installed with"] if hint else [])
+    assert bool(data(given, (finding,))["findings"][0]["hint"]) == hint
 
 
 def test_the_worst_is_said_first_and_notes_leave_a_package_healthy() -> None:

@@ -18,7 +18,7 @@ from hosts import CATALOGUE, Tree
 from variantkit import cli
 from variantkit.cli import customer
 from variantkit.cli.doctor import HEALTHY, ILL
-from variantkit.doctor import files, machine, processes
+from variantkit.doctor import files, indexes, machine, processes
 from variantkit.doctor.child import openmp_runtimes
 from variantkit.report import locate
 
@@ -124,6 +124,75 @@ def test_a_library_that_is_not_the_published_one_is_not_started(
     assert "self-test-crashed" not in found
 
 
+def recorded(tree: Tree, name: str, folder: Path) -> None:
+    """Write a .dist-info with a RECORD of what is in a folder now."""
+    info = tree.root / f"{name.replace('-', '_')}-1.2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2.0\n")
+    rows = [row(tree.root, file) for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
+    (info / "RECORD").write_text("\n".join([*rows, f"{info.name}/RECORD,,"]) + "\n")
+
+
+def row(root: Path, file: Path) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
+    return f"{file.relative_to(root).as_posix()},sha256={digest},{file.stat().st_size}"
+
+
+def planted(tree: Tree, name: str) -> Path:
+    """Replace a library together with its MANIFEST; opening the package with it leaves a file behind."""
+    data = b"LIBRARY"
+    tree.install(name, data=data, SHA256=hashlib.sha256(data).hexdigest())
+    mark = tree.root / "opened"
+    (tree.package / "__init__.py").write_text(
+        "import pathlib\nfrom variantkit.loader import load\n\n"
+        "def opened(path):\n"
+        f"    if pathlib.Path(path).read_bytes() == {data!r}: pathlib.Path({str(mark)!r}).touch()\n"
+        "    return 0\n\n"
+        "LOADED = load(__name__, open_library=opened)\n"
+    )
+    return mark
+
+
+def test_a_library_that_was_replaced_with_its_manifest_is_not_started(
+    tree: Tree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The MANIFEST describes it, and RECORD says that both are others: neither self-test nor import may open it."""
+    generic = tree.catalogue.classifiers[0].replace(features=frozenset())
+    always = tree.catalogue.classifiers[1].replace(features=frozenset())
+    assert (generic.name, always.name) == ("generic", "avx2")
+    catalogue = tree.catalogue.replace(classifiers=(generic, always))
+    (tree.package / "_catalogue.py").write_text(
+        f"from variantkit.catalogue import Catalogue, Classifier\n\nCATALOGUE = {catalogue!r}\n"
+    )
+    tree.install("avx2", SHA256=hashlib.sha256(b"library").hexdigest())
+    recorded(tree, "gizmo-kit-avx2", tree.root / "gizmo_avx2")
+    assert examined(capsys)[1]["import"]["classifier"] == "avx2"
+    mark = planted(tree, "avx2")
+    status, report, found = examined(capsys)
+    assert status == ILL
+    assert set(found) == {"library-damaged"}
+    assert "its library and its MANIFEST were overwritten after it was installed" in found["library-damaged"]
+    assert report["findings"][0]["mend"].endswith("--force-reinstall --no-deps gizmo-kit-avx2==1.2.0")
+    outcomes = {run["classifier"]: run["outcome"] for run in report["self_tests"]}
+    assert outcomes == {"generic": "passed", "avx2": "not run"}
+    assert (report["import"]["classifier"], report["import"]["held_back"]) == ("generic", "avx2")
+    monkeypatch.setenv("GIZMO_CLASSIFIER", "avx2")
+    status, report, found = examined(capsys)
+    assert (status, set(found)) == (ILL, {"library-damaged"})
+    assert (report["import"]["outcome"], report["import"]["held_back"]) == ("not run", "avx2")
+    assert not mark.exists()
+
+
+def test_the_only_library_was_replaced(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tree.package / "classifiers"
+    recorded(tree, "gizmo-kit", folder)
+    mark = planted(tree, "generic")
+    status, report, found = examined(capsys)
+    assert (status, set(found)) == (ILL, {"library-damaged"})
+    assert report["import"]["outcome"] == "not run"
+    assert not mark.exists()
+
+
 def test_a_classifier_that_cannot_run_here_is_not_started(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     row = tree.catalogue.classifiers[-1]
     impossible = row.replace(features=row.features | {"amx_fp16", "sve2"})
@@ -190,7 +259,7 @@ def test_a_package_in_an_archive(
     ("words", "advice"),
     [
         (["no_such_package"], "There is no package 'no_such_package' here that variantkit loads."),
-        (["gizmo", "--ignore", "nothing"], "'nothing' is no finding; there are package-damaged,"),
+        (["gizmo", "--ignore", "nothing"], "'nothing' is no finding; there are duplicate, package-damaged,"),
         (["gizmo", "--limit", "0"], "a number of seconds between 0 and 86400"),
         (["gizmo", "--with", "a b"], "'a b' is not the name of a module"),
         (["gizmo", "more"], "unrecognized arguments: more"),
@@ -350,7 +419,7 @@ def test_files_are_compared_with_record(tmp_path: Path) -> None:
     (tmp_path / "gizmo" / "b.py").write_bytes(b"longer")
     (tmp_path / "gizmo" / "c.py").unlink()
     (found,) = files.distributions(["gizmo"], [str(tmp_path)])
-    assert found.damage == (
+    assert tuple(map(str, found.damage)) == (
         "gizmo/a.py has other bytes than RECORD says",
         "gizmo/b.py has 6 bytes, where RECORD says 3",
         "gizmo/c.py is missing",
@@ -358,7 +427,7 @@ def test_files_are_compared_with_record(tmp_path: Path) -> None:
     (info / "METADATA").unlink()
     (found,) = files.distributions(["gizmo"], [str(tmp_path)])
     assert (found.name, found.version) == ("gizmo", "1.2.0")
-    assert found.damage[0] == "gizmo-1.2.0.dist-info/METADATA is missing"
+    assert str(found.damage[0]) == "gizmo-1.2.0.dist-info/METADATA is missing"
     (info / "RECORD").unlink()
     (found,) = files.distributions(["gizmo"], [str(tmp_path)])
     assert not found.recorded
@@ -391,3 +460,78 @@ def test_folders_of_packages_and_classifiers(tmp_path: Path) -> None:
 def test_locating_runs_no_code_of_the_package(tree: Tree) -> None:
     (tree.package / "__init__.py").write_text("raise SystemExit('imported')\n")
     assert locate("gizmo").folder == str(tree.package)
+
+
+@pytest.mark.parametrize(
+    ("installer", "environ", "expected"),
+    [
+        ("pip", {}, False),
+        ("pip", {"PIP_INDEX_URL": "https://index.example/simple"}, True),
+        ("pip", {"PIP_FIND_LINKS": "/wheels"}, True),
+        ("pip", {"PIP_FIND_LINKS": " "}, False),
+        ("pip", {"UV_INDEX": "https://index.example/simple"}, False),
+        ("uv", {"UV_INDEX": "https://index.example/simple"}, True),
+        ("uv", {"PIP_INDEX_URL": "https://index.example/simple"}, False),
+    ],
+)
+def test_an_index_in_the_environment(installer: str, environ: dict[str, str], expected: bool, tmp_path: Path) -> None:
+    assert indexes.configured(installer, environ, root=str(tmp_path), prefix=str(tmp_path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("installer", "file", "content", "expected"),
+    [
+        ("pip", "etc/pip.conf", "[global]\nindex-url = https://index.example/simple\n", True),
+        ("pip", "etc/xdg/pip/pip.conf", "[install]\nfind-links:\n  /wheels\n", True),
+        ("pip", "home/.config/pip/pip.conf", "[global]\nextra_index_url=https://index.example\n", True),
+        ("pip", "home/.pip/pip.conf", "[global]\n# index-url = https://index.example\ntimeout = 3\n", False),
+        ("pip", "env/pip.conf", "[global]\nno-index = true\nfind-links = /wheels\n", True),
+        ("pip", "env/pip.conf", "[global]\nno-index = true\n", False),
+        ("pip", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", False),
+        ("uv", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", True),
+        ("uv", "home/.config/uv/uv.toml", "find-links = ['/wheels']\n", True),
+        ("uv", "etc/pip.conf", "[global]\nindex-url = https://index.example\n", False),
+    ],
+)
+def test_an_index_in_a_file_of_settings(
+    installer: str, file: str, content: str, expected: bool, tmp_path: Path
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(content)
+    environ = {"HOME": str(tmp_path / "home")}
+    places = {"root": str(tmp_path), "prefix": str(tmp_path / "env")}
+    assert indexes.configured(installer, environ, **places) == expected
+    # pip reads none of them then.
+    nothing = {**environ, "PIP_CONFIG_FILE": os.devnull}
+    assert indexes.configured("pip", nothing, **places) is False
+    if file.endswith("pip.conf"):
+        named = {"PIP_CONFIG_FILE": str(tmp_path / file)}
+        assert indexes.configured("pip", named, root="/none", prefix="/none") == (expected or installer == "uv")
+
+
+def test_where_a_distribution_was_installed_from(tmp_path: Path) -> None:
+    info = distribution(tmp_path, "gizmo")
+    wheel = tmp_path / "a wheel.whl"
+    wheel.touch()
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    address = "https://forge.example/gizmo"
+    for data, direct, editable in (
+        ({"url": wheel.as_uri(), "archive_info": {}}, str(wheel), False),
+        ({"url": (tmp_path / "gone.whl").as_uri(), "archive_info": {}}, "", False),
+        ({"url": f"{address}.whl", "archive_info": {}}, f"{address}.whl", False),
+        ({"url": tmp_path.as_uri(), "dir_info": {"editable": True}}, str(tmp_path), True),
+        ({"url": tmp_path.as_uri(), "dir_info": {}, "subdirectory": "gizmo-1.2.0.dist-info"}, str(info), False),
+        (
+            {"url": address, "vcs_info": {"vcs": "git", "commit_id": commit}, "subdirectory": "python"},
+            f"git+{address}@{commit}#subdirectory=python",
+            False,
+        ),
+        ({"url": address, "vcs_info": {}}, "", False),
+        ({}, "", False),
+        ([], "", False),
+    ):
+        (info / "direct_url.json").write_text(json.dumps(data))
+        (found,) = files.distributions(["gizmo"], [str(tmp_path)])
+        assert (found.direct, found.editable) == (direct, editable)
+    (info / "direct_url.json").write_text("{")
+    assert files.distributions(["gizmo"], [str(tmp_path)])[0].direct == ""

@@ -89,7 +89,7 @@ def _examined(name: str, options: argparse.Namespace, ignored: set[str]) -> tupl
     say = _progress if sys.stderr is not None and sys.stderr.isatty() else _silent
     facts = doctor.observe(package, limit=options.limit, together=options.together, say=say)
     say("")
-    found = [finding for finding in doctor.diagnose(facts) if finding.rule not in ignored]
+    found = doctor.diagnose(facts, ignored)
     return (_json(words.data(facts, found)) if options.json else words.text(facts, found)), found
 
 

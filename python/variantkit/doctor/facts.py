@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from variantkit.host import Host
     from variantkit.select import Installed
 
-__all__ = ["Cpus", "Distribution", "Facts", "Import", "Interpreter", "Outcome", "SelfTestRun"]
+__all__ = ["Cpus", "Damage", "Distribution", "Facts", "Import", "Interpreter", "Outcome", "SelfTestRun"]
 
 Outcome = Literal["passed", "failed", "crashed", "timed out", "not run"]
 
@@ -31,10 +31,23 @@ class Interpreter:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Distribution:
-    """An installed distribution; `damage` has a line for each file that is not as RECORD says.
+class Damage:
+    """A file that is not as RECORD says: as it is called there, where it is, and what is wrong with it."""
 
-    `folder` is where its files are, `metadata` its .dist-info; `tags` are those of its wheel.
+    file: str
+    path: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.why}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """An installed distribution.
+
+    `folder` is where its files are, `metadata` its .dist-info; `tags` are those of its wheel. `direct` is the file, folder or
+    address that it was installed from in place of an index (PEP 610), in the words of pip.
     """
 
     name: str
@@ -44,14 +57,17 @@ class Distribution:
     tags: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     recorded: bool = True
-    damage: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
+    direct: str = ""
+    editable: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Import:
     """What `import` did in a fresh process; `openmp` are the OpenMP runtimes that were mapped after it.
 
-    `why` is empty where it passed. `gil` is whether a free-threaded Python had a GIL after it.
+    `why` is empty where it passed. `gil` is whether a free-threaded Python had a GIL after it. `held_back` is the classifier that
+    would have been loaded, and was not, because its library is not the published one.
     """
 
     outcome: Outcome
@@ -60,6 +76,7 @@ class Import:
     path: str = ""
     openmp: tuple[str, ...] = ()
     gil: bool = False
+    held_back: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,11 +106,12 @@ class Cpus:
 class Facts:
     """What is installed, what the machine is, and what happened when it was tried.
 
-    `wrong_hashes` has those of `installed` that are not the file of their MANIFEST, with both hashes. `package_folders`
-    has each folder of the path that holds the package, the one in use first; `classifier_folders` the same for each
-    classifier. `hypervisor` is "" where
+    Those of `installed` whose library is not the one of their MANIFEST or of RECORD have that as their defect.
+    `package_folders` has each folder of the path that holds the package, the one in use first; `classifier_folders` the same
+    for each classifier. `python_path` are the folders of PYTHONPATH, `current` is the current one. `hypervisor` is "" where
     there is none, or it is unknown. `setting_error` is why the environment's settings cannot be followed, `ignored` are
-    settings that are not used. `unchecked` says what could not be looked at, and why.
+    settings that are not used. `index_configured` is whether the installer is told of an index or folder by its own
+    settings. `unchecked` says what could not be looked at, and why.
     """
 
     catalogue: Catalogue
@@ -102,15 +120,17 @@ class Facts:
     hypervisor: str = ""
     cpus: Cpus
     installed: tuple[Installed, ...] = ()
-    wrong_hashes: tuple[tuple[str, str], ...] = ()
     distributions: tuple[Distribution, ...] = ()
     package_folders: tuple[str, ...] = ()
     classifier_folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    python_path: tuple[str, ...] = ()
+    current: str = ""
     forced: str = ""
     setting_error: str = ""
     ignored: tuple[str, ...] = ()
     threads_variable: str = ""
     installer: str = ""
+    index_configured: bool = False
     imported: Import
     self_tests: tuple[SelfTestRun, ...] = ()
     unchecked: tuple[str, ...] = ()

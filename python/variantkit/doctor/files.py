@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import json
 import os
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from variantkit.doctor.facts import Distribution
+from variantkit.doctor.facts import Damage, Distribution
 from variantkit.installed import search_folders
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from variantkit.catalogue import Catalogue
     from variantkit.select import Installed
 
-__all__ = ["classifier_folders", "distributions", "package_folders", "wrong_hashes"]
+__all__ = ["classifier_folders", "distributions", "overwritten", "package_folders", "wrong_hashes"]
 
 
 def distributions(names: Iterable[str], path: Sequence[str]) -> tuple[Distribution, ...]:
@@ -47,7 +50,10 @@ def _distribution(item: metadata.Distribution) -> Distribution:
         name, _, version = stem.removesuffix(".dist-info").partition("-")
     wheel = item.read_text("WHEEL") or ""
     tags = tuple(line[4:].strip() for line in wheel.splitlines() if line.startswith("Tag:"))
-    damage = [] if item.read_text("METADATA") or not stem.endswith(".dist-info") else [f"{stem}/METADATA is missing"]
+    damage = []
+    if stem.endswith(".dist-info") and not item.read_text("METADATA"):
+        damage = [Damage(file=f"{stem}/METADATA", path=str(Path(folder, stem, "METADATA")), why="is missing")]
+    direct, editable = _direct(item.read_text("direct_url.json") or "")
     return Distribution(
         name=name,
         version=version,
@@ -57,15 +63,38 @@ def _distribution(item: metadata.Distribution) -> Distribution:
         requires=requires,
         recorded=record is not None,
         damage=(*damage, *(_damage(record, folder) if record is not None else ())),
+        direct=direct,
+        editable=editable,
     )
 
 
-def _damage(record: str, folder: str) -> Iterator[str]:
-    """Give a line for each file that is not as RECORD says (https://packaging.python.org/specifications/recording-installed-packages/)."""
+def _direct(text: str) -> tuple[str, bool]:
+    """Return what to give to an installer to have the same again, "" where that is gone, and whether it is editable.
+
+    `text` is a direct_url.json (https://packaging.python.org/specifications/direct-url-data-structure/).
+    """
+    try:
+        data = json.loads(text)
+        url, part = str(data["url"]), str(data.get("subdirectory") or "")
+        editable = bool(data.get("dir_info", {}).get("editable"))
+        if "vcs_info" in data:
+            version_control = data["vcs_info"]
+            end = f"#subdirectory={part}" if part else ""
+            return f"{version_control['vcs']}+{url}@{version_control['commit_id']}{end}", False
+        if urlsplit(url).scheme != "file":
+            return url, False
+        path = Path(url2pathname(urlsplit(url).path), part if "dir_info" in data else "")
+        return (str(path) if path.exists() else ""), editable
+    except (ValueError, LookupError, TypeError, AttributeError, OSError):  # none, or damaged
+        return "", False
+
+
+def _damage(record: str, folder: str) -> Iterator[Damage]:
+    """Give each file that is not as RECORD says (https://packaging.python.org/specifications/recording-installed-packages/)."""
     try:
         rows = list(csv.reader(record.splitlines()))
     except csv.Error as error:
-        yield f"RECORD cannot be read: {error}"
+        yield Damage(file="RECORD", path="", why=f"cannot be read: {error}")
         return
     for row in rows:
         # Scripts lie outside, and those who move an environment rewrite their first line.
@@ -77,8 +106,9 @@ def _damage(record: str, folder: str) -> Iterator[str]:
             or Path(row[0]).is_absolute()
         ):
             continue
-        if why := _differs(Path(folder, row[0]), row[1], row[2]):
-            yield f"{row[0]} {why}"
+        file = Path(folder, row[0])
+        if why := _differs(file, row[1], row[2]):
+            yield Damage(file=row[0], path=str(file), why=why)
 
 
 def _differs(file: Path, digest: str, size: str) -> str:
@@ -113,6 +143,27 @@ def wrong_hashes(installed: Iterable[Installed]) -> tuple[tuple[str, str], ...]:
             found.append(
                 (item.classifier, f"its SHA-256 is {actual[:16]}…, where its MANIFEST says {item.sha256[:16]}…")
             )
+    return tuple(found)
+
+
+def overwritten(installed: Iterable[Installed], distributions: Iterable[Distribution]) -> tuple[tuple[str, str], ...]:
+    """Return the classifiers whose library or MANIFEST is not the one that RECORD lists, with the reason.
+
+    Whoever replaces a library can write a MANIFEST that describes it; RECORD says what was installed. What is developed in
+    place changes without its RECORD.
+    """
+    changed = {
+        os.path.realpath(each.path) for item in distributions if not item.editable for each in item.damage if each.path
+    }
+    found = []
+    for item in installed:
+        if item.defect:
+            continue
+        files = {"library": item.path, "MANIFEST": str(Path(item.path).parent / "MANIFEST")}
+        which = [name for name, path in files.items() if os.path.realpath(path) in changed]
+        if which:
+            why = f"its {' and its '.join(which)} {'was' if len(which) == 1 else 'were'} overwritten after it was installed"
+            found.append((item.classifier, f"{why}, as RECORD shows"))
     return tuple(found)
 
 

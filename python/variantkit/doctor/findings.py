@@ -21,11 +21,18 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that is wrong here: what it is, and the command or the setting that mends it."""
+    """Something that is wrong here: what it is, and the command or the setting that mends it.
+
+    `hint` is what may have to be added to the command. `about` names what it is about: of findings that have one of these in
+    common, the first is the cause, and has the others in `follows`.
+    """
 
     rule: str
     message: str
     mend: str
+    hint: str = ""
+    about: frozenset[str] = frozenset()
+    follows: tuple[Finding, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -40,10 +47,10 @@ def _rules(level: Level, **rules: str) -> dict[str, Rule]:
 RULES: dict[str, Rule] = {
     **_rules(
         "breaks",
-        package_damaged="A file of an installed distribution is missing, or is not the one that RECORD lists.",
-        library_damaged="A library is missing, cut short, or is not the one that its MANIFEST describes.",
-        version_mismatch="Base package, classifier wheels and loader are not of one release.",
         duplicate="A distribution, the package or a library is installed in two places, and the path decides.",
+        package_damaged="A file of an installed distribution is missing, or is not the one that RECORD lists.",
+        library_damaged="A library is missing, cut short, or is not the one that its MANIFEST describes, or RECORD lists.",
+        version_mismatch="Base package, classifier wheels and loader are not of one release.",
         wrong_wheel="A wheel was made for another Python, machine or C library than this one.",
         wrong_platform="No classifier is published for this platform: another system, or a 32-bit Python.",
         nothing_usable="No library can be loaded at all.",

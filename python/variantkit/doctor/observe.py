@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from variantkit import host as _host
 from variantkit.cpuid import CpuidReading
-from variantkit.doctor import files, machine
+from variantkit.doctor import files, indexes, machine
 from variantkit.doctor.facts import Facts, Import, SelfTestRun
+from variantkit.doctor.of_speed import CPUID_UNREAD
 from variantkit.doctor.processes import absolute_path, start
 from variantkit.environment import Settings
 from variantkit.environment import read as read_settings
@@ -43,6 +44,10 @@ def observe(
     return looking.facts(together)
 
 
+def _entries(variable: str) -> list[str]:
+    return os.environ.get(variable, "").split(os.pathsep)
+
+
 class _Looking:
     """One look at a package."""
 
@@ -61,17 +66,23 @@ class _Looking:
         leaves, xcr0 = ({}, None) if interpreter.frozen else self._cpuid()
         reading = CpuidReading(leaves=leaves, xcr0=xcr0) if leaves else None
         host = _host.detect(reading, all_sources=True)
-        installed = self._tried("what is installed", lambda: find(catalogue, self.folder, sys.path))
-        wrong = self._tried("the hashes of libraries", lambda: files.wrong_hashes(installed))
-        settings, setting_error = self._settings(os.environ, installed, host)
-        imported = Import(outcome="not run") if interpreter.frozen else self._import(together)
-        tests = () if interpreter.frozen else self._self_tests(installed, host, dict(wrong))
         names = [
             catalogue.distribution,
             *(f"{catalogue.distribution}-{name}" for name in catalogue.names),
             "variantkit",
         ]
         distributions = self._tried("RECORD", lambda: files.distributions(names, self.path))
+        found = self._tried("what is installed", lambda: find(catalogue, self.folder, sys.path))
+        wrong = dict(self._tried("RECORD", lambda: files.overwritten(found, distributions)))
+        wrong.update(self._tried("the hashes of libraries", lambda: files.wrong_hashes(found)))
+        # The loader has no time for hashes; the doctor starts nothing that is not the published file.
+        installed = tuple(item.replace(defect=item.defect or wrong.get(item.classifier, "")) for item in found)
+        settings, setting_error = self._settings(os.environ, found, host)
+        imported = Import(outcome="not run")
+        tests: tuple[SelfTestRun, ...] = ()
+        if not interpreter.frozen:
+            imported = self._import(together, *self._trusted(settings, found, installed, host))
+            tests = self._self_tests(installed, host)
         self.unchecked += [
             f"{item.name} {item.version} has no RECORD, so that its files could not be compared"
             for item in distributions
@@ -84,7 +95,6 @@ class _Looking:
             hypervisor=machine.hypervisor(leaves) if host.hypervisor else "",
             cpus=cpus,
             installed=installed,
-            wrong_hashes=wrong,
             distributions=distributions,
             package_folders=self._tried(
                 "duplicates", lambda: files.package_folders(catalogue.package, self.folder, self.path)
@@ -92,11 +102,14 @@ class _Looking:
             classifier_folders=self._tried(
                 "duplicates", lambda: files.classifier_folders(catalogue, self.folder, sys.path)
             ),
+            python_path=tuple(absolute_path([entry for entry in _entries("PYTHONPATH") if entry])),
+            current=next(iter(absolute_path([""])), ""),
             forced=settings.forced,
             setting_error=setting_error,
             ignored=settings.ignored,
             threads_variable=os.environ.get("OMP_NUM_THREADS", ""),
             installer=installer_name(catalogue),
+            index_configured=indexes.configured(installer_name(catalogue), os.environ),
             imported=imported,
             self_tests=tests,
             unchecked=tuple(self.unchecked),
@@ -116,7 +129,7 @@ class _Looking:
         self.say("asking the CPU")
         ended = start(["cpuid", self.catalogue.package], limit=self.limit, environ=os.environ)
         if ended.why:
-            self.unchecked.append(f"CPUID could not be read: {ended.why}")
+            self.unchecked.append(f"{CPUID_UNREAD}: {ended.why}")
         rows = ended.said("leaves", [])
         return {(row[0], row[1]): (row[2], row[3], row[4], row[5]) for row in rows}, ended.said("xcr0")
 
@@ -133,9 +146,34 @@ class _Looking:
             return settings, str(error)
         return settings, ""
 
-    def _import(self, together: Sequence[str]) -> Import:
+    def _trusted(
+        self, settings: Settings, found: Sequence[Installed], installed: Sequence[Installed], host: Host
+    ) -> tuple[str, str]:
+        """Return what to force for the import, and what is held back by it; both "" where nothing need be.
+
+        `installed` is `found` with those as defective that are not the published files.
+        """
+        bad = {item.classifier for item, raw in zip(installed, found, strict=True) if item.defect and not raw.defect}
+        if not bad or (settings.forced and settings.forced not in bad):
+            return "", ""
+        if settings.forced:
+            return "", settings.forced
+        policy = Policy(cpu_priority=settings.cpu_priority, gpu_priority=settings.gpu_priority)
+        chosen, instead = (
+            next((each.chosen for each in select_devices(self.catalogue, items, host, policy) if each.chosen), "")
+            for items in (found, installed)
+        )
+        # The next best is forced even where a good one is chosen: it may fail to open, and the loader goes on.
+        return instead or "", (chosen or "") if chosen in bad else ""
+
+    def _import(self, together: Sequence[str], forced: str, held_back: str) -> Import:
+        if held_back and not forced:
+            return Import(outcome="not run", held_back=held_back)
         self.say(f"importing {self.catalogue.package}")
-        ended = start(["import", self.catalogue.package, *together], limit=self.limit, environ=os.environ)
+        environ = dict(os.environ)
+        if forced:
+            environ[f"{self.catalogue.prefix}_CLASSIFIER"] = forced
+        ended = start(["import", self.catalogue.package, *together], limit=self.limit, environ=environ)
         self.unchecked += [
             f"{message['module']} could not be imported: {message['problem']}"
             for message in ended.messages
@@ -150,11 +188,10 @@ class _Looking:
             path=ended.said("path", ""),
             openmp=tuple(ended.said("openmp", ())),
             gil=ended.said("gil", default=False),
+            held_back=held_back,
         )
 
-    def _self_tests(
-        self, installed: Sequence[Installed], host: Host, wrong: Mapping[str, str]
-    ) -> tuple[SelfTestRun, ...]:
+    def _self_tests(self, installed: Sequence[Installed], host: Host) -> tuple[SelfTestRun, ...]:
         decisions = select_devices(self.catalogue, installed, host)
         obstacles = {
             name: why for decision in decisions for name, why in decision.rejected if name not in decision.runnable
@@ -166,7 +203,7 @@ class _Looking:
                 if item.version != self.catalogue.version
                 else ""
             )
-            why = obstacles.get(item.classifier) or item.defect or wrong.get(item.classifier) or version
+            why = obstacles.get(item.classifier) or item.defect or version
             if why:
                 runs.append(SelfTestRun(classifier=item.classifier, outcome="not run", why=why))
             else:

@@ -1,21 +1,20 @@
-"""Findings about what is installed: damage, mixtures, duplicates, wheels for something else."""
+"""Findings about what is installed: damage, mixtures, wheels for something else."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit import platforms
 from variantkit.doctor.findings import Finding
-from variantkit.doctor.words import listed, mending
+from variantkit.doctor.words import about, library_folder, listed, mending, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from variantkit.doctor.facts import Distribution, Facts
 
-__all__ = ["findings"]
+__all__ = ["findings", "reinstalling", "wanted_version"]
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -23,46 +22,53 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from _damage(facts)
     yield from _libraries(facts)
     yield from _versions(facts)
-    yield from _duplicates(facts)
     for item in facts.distributions:
         yield from _wheel(facts, item)
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _classifier(facts: Facts, item: Distribution) -> str | None:
     """Return the classifier whose wheel a distribution is, "" for the base, None for another one."""
-    names = {_normal(facts.catalogue.distribution): ""}
-    names |= {_normal(f"{facts.catalogue.distribution}-{name}"): name for name in facts.catalogue.names}
-    return names.get(_normal(item.name))
+    names = {normal(facts.catalogue.distribution): ""}
+    names |= {normal(f"{facts.catalogue.distribution}-{name}"): name for name in facts.catalogue.names}
+    return names.get(normal(item.name))
 
 
-def _reinstall(facts: Facts, item: Distribution) -> str:
+def reinstalling(facts: Facts, item: Distribution) -> str:
+    """Return the command that installs a distribution again, in the version that it should have."""
     name = _classifier(facts, item)
-    return mending(facts, name, other=f"{item.name}=={_wanted(facts, item) or item.version}")
+    return mending(facts, name, other=f"{item.name}=={wanted_version(facts, item) or item.version}")
+
+
+def _about(item: Distribution) -> frozenset[str]:
+    name = normal(item.name)
+    return frozenset({name, f"{name} in {item.folder}"})
 
 
 def _damage(facts: Facts) -> Iterator[Finding]:
+    # What is wrong with these is told of the library.
+    told = {
+        path for item in facts.installed if item.defect for path in (item.path, str(library_folder(item) / "MANIFEST"))
+    }
     for item in facts.distributions:
-        if item.damage:
+        damage = [str(each) for each in item.damage if each.path not in told]
+        if damage:
             yield Finding(
                 rule="package-damaged",
-                message=f"{item.name} {item.version} in {item.folder} is not as it was installed: "
-                f"{listed(item.damage, '; ')}.",
-                mend=_reinstall(facts, item),
+                message=f"{item.name} {item.version} in {item.folder} is not as it was installed: {listed(damage, '; ')}.",
+                mend=reinstalling(facts, item),
+                about=_about(item),
             )
 
 
 def _libraries(facts: Facts) -> Iterator[Finding]:
-    defects = [(item.classifier, item.defect) for item in facts.installed if item.defect]
-    for name, why in (*defects, *facts.wrong_hashes):
-        yield Finding(
-            rule="library-damaged",
-            message=f"The classifier {name} cannot be trusted: {why}.",
-            mend=mending(facts, name),
-        )
+    for item in facts.installed:
+        if item.defect:
+            yield Finding(
+                rule="library-damaged",
+                message=f"The classifier {item.classifier} cannot be trusted: {item.defect}.",
+                mend=mending(facts, item.classifier),
+                about=about(facts, item.classifier),
+            )
 
 
 def _versions(facts: Facts) -> Iterator[Finding]:
@@ -78,19 +84,21 @@ def _versions(facts: Facts) -> Iterator[Finding]:
             message=f"The classifier {name} is of version {version}, and {catalogue.distribution} is {catalogue.version}; "
             "it is not loaded.",
             mend=mending(facts, name),
+            about=about(facts, name),
         )
     for item in facts.distributions:
-        wanted = _wanted(facts, item)
+        wanted = wanted_version(facts, item)
         if wanted and item.version != wanted and _classifier(facts, item) not in wrong:
             yield Finding(
                 rule="version-mismatch",
                 message=f"{item.name} {item.version} is installed, and {catalogue.distribution} {catalogue.version} needs "
                 f"{wanted}.",
-                mend=_reinstall(facts, item),
+                mend=reinstalling(facts, item),
+                about=_about(item),
             )
 
 
-def _wanted(facts: Facts, item: Distribution) -> str:
+def wanted_version(facts: Facts, item: Distribution) -> str:
     """Return the version that a distribution should have, "" where it is not said."""
     if _classifier(facts, item) is not None:
         return facts.catalogue.version
@@ -98,52 +106,9 @@ def _wanted(facts: Facts, item: Distribution) -> str:
         if _classifier(facts, other) == "":
             for requirement in other.requires:
                 match = re.match(r"\s*([A-Za-z0-9._-]+)\s*\(?==\s*([A-Za-z0-9.!+_-]+)", requirement)
-                if match and _normal(match[1]) == _normal(item.name):
+                if match and normal(match[1]) == normal(item.name):
                     return match[2]
     return ""
-
-
-def _duplicates(facts: Facts) -> Iterator[Finding]:
-    by_name: dict[str, list[Distribution]] = {}
-    for item in facts.distributions:
-        by_name.setdefault(_normal(item.name), []).append(item)
-    for items in by_name.values():
-        if len(items) > 1:
-            places = " and ".join(f"{item.version} in {item.metadata}" for item in items)
-            yield Finding(
-                rule="duplicate",
-                message=f"{items[0].name} is installed {len(items)} times: {places}.",
-                mend=f"{_uninstall(facts, items[0].name)}, once for each of them, then {_reinstall(facts, items[0])}",
-            )
-    if len(facts.package_folders) > 1:
-        used, *others = facts.package_folders
-        yield Finding(
-            rule="duplicate",
-            message=f"The package {facts.catalogue.package} is taken from {used}, and is in {' and '.join(others)}, too.",
-            mend=f"remove the folder that is not wanted, or take {Path(others[0]).parent} out of PYTHONPATH",
-        )
-    for name, folders in facts.classifier_folders:
-        if len(folders) > 1:
-            yield Finding(
-                rule="duplicate",
-                message=f"The library of {name} is in {' and in '.join(folders)}.",
-                mend=_rid(facts, name, folders),
-            )
-
-
-def _rid(facts: Facts, name: str, folders: tuple[str, ...]) -> str:
-    wheel = f"{facts.catalogue.distribution}-{name}"
-    label = f"{facts.catalogue.package}_{name.replace('-', '_')}"
-    if sum(Path(folder).name == label for folder in folders) == 1:
-        # A variant wheel (PEP 825) holds what the classifier wheel holds.
-        return _uninstall(facts, wheel)
-    return f"remove {folders[-1]}"
-
-
-def _uninstall(facts: Facts, name: str) -> str:
-    if facts.installer == "uv":
-        return f"uv pip uninstall {name}"
-    return f"conda remove {name}" if facts.installer == "conda" else f"python -m pip uninstall {name}"
 
 
 def _wheel(facts: Facts, item: Distribution) -> Iterator[Finding]:
@@ -154,7 +119,7 @@ def _wheel(facts: Facts, item: Distribution) -> Iterator[Finding]:
         tags, abi, platform = [*tag.split("-"), "", ""][:3]
         if python.tag in platforms.pythons(tags, abi) and platforms.covers(platform, python.platform_tag):
             return
-    mend = _reinstall(facts, item)
+    mend = reinstalling(facts, item)
     if python.libc.startswith("musl") and any("manylinux" in tag for tag in item.tags):
         mend = f"use a Python that runs on glibc (Debian's image instead of Alpine's), or build from source: {mend}"
     yield Finding(
@@ -162,4 +127,5 @@ def _wheel(facts: Facts, item: Distribution) -> Iterator[Finding]:
         message=f"{item.name} was installed from a wheel for {listed(item.tags)}, and this is {python.tag} on "
         f"{python.platform_tag}{f' ({python.libc})' if python.libc else ''}.",
         mend=mend,
+        about=_about(item),
     )

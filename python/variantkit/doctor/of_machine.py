@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from variantkit.doctor.findings import Finding
-from variantkit.doctor.words import listed
+from variantkit.doctor.words import about, listed
 from variantkit.features import LEVELS
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _platform(facts: Facts) -> Iterator[Finding]:
         message=f"{facts.catalogue.distribution} is published for {', '.join(known)}, and this is {facts.host.platform}"
         f"{', a 32-bit Python' if facts.interpreter.bits == 32 else ''}.",
         mend=mend,
+        about=about(facts, ""),
     )
 
 
@@ -175,4 +176,5 @@ def _sources(facts: Facts) -> Iterator[Finding]:
             rule="source-missing",
             message=f"{' and '.join(missing)} could not be asked what the CPU can do; asked were {', '.join(names) or 'none'}.",
             mend="; ".join(_SOURCES[name] for name in missing),
+            about=about(facts, "") if missing == ["cpuid"] else frozenset(),
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from variantkit.doctor.findings import Finding
-from variantkit.doctor.words import mending
+from variantkit.doctor.words import about, mending
+from variantkit.features import LEVELS
 from variantkit.select import select_devices
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from _settings(facts)
     broken = [run for run in facts.self_tests if run.outcome in _RULES]
     for run in broken:
-        yield Finding(rule=_RULES[run.outcome], message=_message(run), mend=_cure(facts, run))
+        yield Finding(rule=_RULES[run.outcome], message=_message(run), mend=_cure(facts, run), about=_about(facts, run))
     yield from _import(facts, {run.classifier for run in broken})
     yield from _openmp(facts)
     if facts.interpreter.free_threaded and facts.imported.outcome == "passed" and facts.imported.gil:
@@ -45,14 +46,33 @@ def _settings(facts: Facts) -> Iterator[Finding]:
 
 
 def _message(run: SelfTestRun) -> str:
+    if _wants_numpy(run):
+        # In the same words for each of them: it is one thing.
+        return f"The self-test needs NumPy, which does not work here: {run.why.partition(': ')[2] or run.why}."
     what = {"crashed": "crashed", "timed out": "hangs", "failed": "is wrong"}[run.outcome]
     return f"The classifier {run.classifier} {what}: {run.why}."
 
 
+def _wants_numpy(run: SelfTestRun) -> bool:
+    return "numpy" in run.check and run.outcome == "failed"
+
+
+def _about(facts: Facts, run: SelfTestRun) -> frozenset[str]:
+    if _wants_numpy(run):
+        return frozenset({"numpy"})
+    tried = [other for other in facts.self_tests if other.outcome != "not run"]
+    if all(other.outcome in _RULES and other.check == "load" for other in tried):
+        # None of them is loaded, so that it is very likely not this library.
+        return about(facts, run.classifier) | about(facts, "")
+    return about(facts, run.classifier)
+
+
 def _cure(facts: Facts, run: SelfTestRun) -> str:
-    if "numpy" in run.check and run.outcome == "failed":
-        # NumPy 2.4 needs x86-64-v2, and says so in its own words.
-        return 'install a NumPy that runs here: python -m pip install "numpy<2.4"'
+    if _wants_numpy(run):
+        host = facts.host
+        # NumPy 2.4 needs x86-64-v2. Again, because files may be lost whose .dist-info is there.
+        old = host.machine == "x86_64" and bool(host.features) and bool(host.missing(LEVELS["x86-64-v2"]))
+        return mending(facts, None, other='"numpy<2.4"' if old else "numpy")
     again = mending(facts, run.classifier)
     others = [row.name for row in facts.catalogue.classifiers if row.name != run.classifier]
     passed = [other.classifier for other in facts.self_tests if other.outcome == "passed"]
@@ -76,6 +96,7 @@ def _import(facts: Facts, broken: set[str]) -> Iterator[Finding]:
         rule="import-failed" if usable else "nothing-usable",
         message=f"`import {facts.catalogue.package}` {verb}: {_first_sentence(facts.imported.why)}.",
         mend=mending(facts, ""),
+        about=about(facts, ""),
     )
 
 

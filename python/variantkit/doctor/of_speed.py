@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from variantkit.doctor.findings import Finding
-from variantkit.doctor.words import installing, listed
+from variantkit.doctor.words import about, installing, listed, mending, normal
 from variantkit.select import select_devices
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from variantkit.catalogue import Classifier
     from variantkit.doctor.facts import Facts
 
-__all__ = ["findings"]
+__all__ = ["CPUID_UNREAD", "findings"]
+
+CPUID_UNREAD = "CPUID could not be read"
+"""How a text in `Facts.unchecked` begins where the package's compiled module could not be asked."""
 
 _MOST_THREADS = 1024
 
@@ -27,7 +30,10 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from _cpus(facts)
     for text in facts.unchecked:
         yield Finding(
-            rule="unchecked", message=f"{text}.", mend="nothing need be done, unless it is this that is wrong"
+            rule="unchecked",
+            message=f"{text}.",
+            mend="nothing need be done, unless it is this that is wrong",
+            about=about(facts, "") if text.startswith(CPUID_UNREAD) else frozenset(),
         )
 
 
@@ -41,18 +47,43 @@ def _classifier(facts: Facts) -> Iterator[Finding]:
         yield helper
     elif used and decision.better:
         best = decision.better[0]
+        lost = _lost_from(facts, best)
         yield Finding(
             rule="better-classifier",
-            message=f"{catalogue.distribution} runs with {used}, and this machine can run {best}, which is faster.",
-            mend=installing(facts, best),
+            message=f"{catalogue.distribution} runs with {used}, and this machine can run {best}, which is faster"
+            f"{f'; {lost} is installed, but without a MANIFEST that says so' if lost else ''}.",
+            mend=_adding(facts, best),
+            about=frozenset({normal(lost)}) if lost else frozenset(),
         )
-    if facts.forced and not facts.setting_error and decision.chosen and decision.chosen != facts.forced:
+    forced, chosen = catalogue.get(facts.forced), catalogue.get(decision.chosen or "")
+    # What is forced may be damaged, and then it is the better one.
+    if forced and chosen and not facts.setting_error and chosen.rank > forced.rank:
         yield Finding(
             rule="forced-classifier",
             message=f"{catalogue.prefix}_CLASSIFIER={facts.forced} keeps {decision.chosen}, which is installed and faster, from "
             "being loaded.",
             mend=f"unset {catalogue.prefix}_CLASSIFIER",
         )
+
+
+def _lost_from(facts: Facts, classifier: str) -> str:
+    """Return the installed distribution that should hold a classifier which was not found, "" where there is none."""
+    catalogue = facts.catalogue
+    manifest = f"{catalogue.package}/classifiers/{classifier}/MANIFEST"
+    for item in facts.distributions:
+        # The base holds it where a variant wheel was installed.
+        wheel = normal(item.name) == normal(f"{catalogue.distribution}-{classifier}")
+        if wheel or any(each.file == manifest for each in item.damage):
+            return item.name
+    return ""
+
+
+def _adding(facts: Facts, classifier: str) -> str:
+    """Return the command that adds a classifier; an installer takes one whose files are lost for installed."""
+    lost = _lost_from(facts, classifier)
+    if not lost:
+        return installing(facts, classifier)
+    return mending(facts, "" if normal(lost) == normal(facts.catalogue.distribution) else classifier)
 
 
 def _unused_helper(facts: Facts, used: Classifier | None) -> Finding | None:
@@ -64,11 +95,13 @@ def _unused_helper(facts: Facts, used: Classifier | None) -> Finding | None:
     if not helpers:
         return None
     installed = any(item.classifier == best.name for item in facts.installed)
-    mend = f"unset {facts.catalogue.prefix}_CLASSIFIER" if installed and facts.forced else installing(facts, best.name)
+    mend = f"unset {facts.catalogue.prefix}_CLASSIFIER" if installed and facts.forced else _adding(facts, best.name)
+    lost = _lost_from(facts, best.name)
     return Finding(
         rule="helper-unused",
         message=f"{listed(helpers)} is not used: it is in {best.name}, which this machine can run, and {used.name} is loaded.",
         mend=mend,
+        about=frozenset({normal(lost)}) if lost and not installed else frozenset(),
     )
 
 

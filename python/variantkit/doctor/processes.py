@@ -52,8 +52,12 @@ class Ended:
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """The checks that failed, with what was wrong."""
-        return [(message["failed"], message["problem"]) for message in self.messages if "failed" in message]
+        """The checks that failed, with what was wrong; what is wrong with many of them is told of the first."""
+        first: dict[str, str] = {}
+        for message in self.messages:
+            if "failed" in message:
+                first.setdefault(message["problem"], message["failed"])
+        return [(failed, problem) for problem, failed in first.items()]
 
 
 def start(

@@ -14,6 +14,7 @@ __all__ = ["SCHEMA_VERSION", "broken", "data", "healthy", "outcome", "text"]
 
 SCHEMA_VERSION = 1
 
+_SHOWN = 4
 _WORST = {True: "and something is broken", False: "and it could be faster"}
 
 
@@ -43,7 +44,12 @@ def data(facts: Facts, findings: Sequence[Finding]) -> dict[str, Any]:
         "threads": facts.threads,
         "installed": [item.as_dict() for item in facts.installed],
         "distributions": [
-            {"name": item.name, "version": item.version, "metadata": item.metadata, "damage": list(item.damage)}
+            {
+                "name": item.name,
+                "version": item.version,
+                "metadata": item.metadata,
+                "damage": [str(each) for each in item.damage],
+            }
             for item in facts.distributions
         ],
         "import": {
@@ -51,6 +57,7 @@ def data(facts: Facts, findings: Sequence[Finding]) -> dict[str, Any]:
             "why": imported.why,
             "classifier": imported.classifier,
             "path": imported.path,
+            "held_back": imported.held_back,
             "openmp": list(imported.openmp),
         },
         "self_tests": [{name: getattr(run, name) for name in run.__dataclass_fields__} for run in facts.self_tests],
@@ -68,9 +75,18 @@ def _head(distribution: str, findings: Sequence[Finding]) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "distribution": distribution,
         "healthy": healthy(findings),
-        "findings": [
-            {"rule": each.rule, "level": each.level, "message": each.message, "mend": each.mend} for each in findings
-        ],
+        "findings": [_finding(each) for each in findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "level": finding.level,
+        "message": finding.message,
+        "mend": finding.mend,
+        "hint": finding.hint,
+        "follows": [{"rule": each.rule, "level": each.level, "message": each.message} for each in finding.follows],
     }
 
 
@@ -92,6 +108,8 @@ def text(facts: Facts, findings: Sequence[Finding]) -> str:
     sources = ", ".join(source.name for source in host.sources) or "none"
     agree = "they disagree" if host.disagreements else "they agree" if len(host.sources) > 1 else "nothing to compare"
     loaded = f"{imported.classifier} from {imported.path}" if imported.classifier else f"nothing ({imported.outcome})"
+    if imported.held_back:
+        loaded += f"; not tried: {imported.held_back}, which a program would load"
     lines = [
         f"{facts.catalogue.distribution} {facts.catalogue.version}",
         "",
@@ -109,8 +127,17 @@ def text(facts: Facts, findings: Sequence[Finding]) -> str:
 def outcome(findings: Sequence[Finding]) -> list[str]:
     """Return the lines of the findings, and of what they come to."""
     lines = []
+    hints: set[str] = set()
     for finding in findings:
-        lines += [f"{finding.level:<6} {finding.rule}: {finding.message}", f"       mend: {finding.mend}", ""]
+        lines.append(f"{finding.level:<6} {finding.rule}: {finding.message}")
+        lines += [f"       hence {each.rule}: {each.message}" for each in finding.follows[:_SHOWN]]
+        if len(finding.follows) > _SHOWN:
+            lines.append(f"       hence {len(finding.follows) - _SHOWN} more, which --json has")
+        lines.append(f"       mend: {finding.mend}")
+        if finding.hint and finding.hint not in hints:
+            lines.append(f"       hint: {finding.hint}")
+            hints.add(finding.hint)
+        lines.append("")
     if healthy(findings):
         return [*lines, "healthy"]
     count = sum(finding.level != "note" for finding in findings)
