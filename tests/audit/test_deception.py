@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 
+import lief
 import pytest
 
 from audited import ENTRY, kernels, level_matrix, manifest
@@ -76,6 +78,52 @@ def test_code_that_can_be_written_to_is_found(compiler: str, tmp_path: Path) -> 
     source = '.section .both, "awx"\nret\n.section .note.GNU-stack, "", @progbits\n'
     result = at_baseline(assembled(compiler, tmp_path, source))
     assert "VA206" in {each.rule for each in result.findings}
+
+
+def test_relocations_in_code_are_found(compiler: str, tmp_path: Path) -> None:
+    source = '.text\n.globl f\nf: ret\n.quad f\n.section .note.GNU-stack, "", @progbits\n'
+    result = at_baseline(assembled(compiler, tmp_path, source, "-Wl,-z,notext"))
+    assert [each.message.partition(".")[0] for each in result.findings] == ["it has relocations in its code"]
+
+
+INIT = """
+.text
+.globl plain
+.type plain, @function
+plain: ret
+.globl hidden
+.type hidden, @object
+hidden: vaddps %zmm2, %zmm1, %zmm0
+ret
+.size hidden, . - hidden
+.section .init_array, "aw"
+.quad plain
+.section .note.GNU-stack, "", @progbits
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "status", "words"),
+    [
+        (1, ["-Wl,-q"], 1, "VA102"),  # beside it, the relocation of a section still says `plain`
+        (6, [], 1, "VA102"),  # R_X86_64_GLOB_DAT
+        (16, [], 2, "cannot be told from its relocations"),
+    ],
+)
+def test_a_constructor_is_what_the_loader_makes_it(
+    kind: int, options: list[str], status: int, words: str, compiler: str, tmp_path: Path
+) -> None:
+    path = assembled(compiler, tmp_path, INIT, *options)
+    data = bytearray(path.read_bytes())
+    elf = lief.ELF.parse(bytes(data))
+    assert elf is not None
+    names = [each.name for each in elf.dynamic_symbols]
+    place = data.index(struct.pack("<QQ", names.index("plain") << 32 | 1, 0))  # R_X86_64_64, with nothing added
+    data[place : place + 8] = struct.pack("<Q", names.index("hidden") << 32 | kind)
+    path.write_bytes(data)
+    result = at_baseline(path)
+    assert result.status == status
+    assert words in result.text()
 
 
 def test_an_empty_place_in_a_search_path_is_the_current_directory(compiler: str, tmp_path: Path) -> None:

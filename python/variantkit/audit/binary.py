@@ -75,6 +75,8 @@ class Binary:
     executable_stack: bool = False
     writable_code: bool = False
     """Something is mapped to be written to and to be executed, so that what is executed cannot be read in the file."""
+    relocated_code: bool = False
+    """The loader writes into what is executed, which is as bad."""
     build_id: str = ""
     """In hexadecimal: the GNU build id, the signature of a PDB, the UUID of a Mach-O file."""
     stripped: bool = False

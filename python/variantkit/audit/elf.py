@@ -92,6 +92,7 @@ def read_elf(data: bytes) -> Binary:
         search_path=elf_says.search_path(elf),
         isa_note=elf_says.isa_note(elf, data),
         executable_stack=elf_says.executable_stack(elf, machine),
+        relocated_code=loading.relocated_code,
         writable_code=elf_says.writable_code(elf),
         build_id=next(
             (bytes(note.description).hex() for note in elf.notes if note.type == lief.ELF.Note.TYPE.GNU_BUILD_ID), ""

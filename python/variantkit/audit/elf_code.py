@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["code_of"]
 
+_MOST_SEGMENTS = 256
+"""No linker makes a tenth of them."""
+
 
 def code_of(elf: lief.ELF.Binary, data: bytes) -> tuple[Code, ...]:
     """Return the executable sections, then what executable segments have beside them.
@@ -25,8 +28,7 @@ def code_of(elf: lief.ELF.Binary, data: bytes) -> tuple[Code, ...]:
     loads = [each for each in elf.segments if each.type == lief.ELF.Segment.TYPE.LOAD]
     _check_pages(loads)
     found = list(_sections(elf, loads, len(data)))
-    said = [(each.address, each.address + len(each.data)) for each in found]
-    known = said.copy()
+    known = [(each.address, each.address + len(each.data)) for each in found]
     for segment in filter(_runs, loads):
         offset, size, begin = segment.file_offset, segment.physical_size, segment.virtual_address
         end = begin + size
@@ -35,15 +37,14 @@ def code_of(elf: lief.ELF.Binary, data: bytes) -> tuple[Code, ...]:
             raise BinaryError(msg)
         if not size:
             continue
-        if not any(first < end and begin < last for first, last in said):
+        if not any(first < end and begin < last for first, last in known):
             found.append(Code(section="", address=begin, data=data[offset : offset + size]))
             known.append((begin, end))
-        # The rest of the first and of the last page is mapped as well, unless zeros are to follow.
-        before = min(begin % PAGE, offset)
-        after = up_to_a_page(end) - end if segment.virtual_size <= size else 0
-        pages = data[offset - before : offset + size + after]
-        found += within("", begin - before, pages, known)
-        known.append((begin - before, begin - before + len(pages)))
+        # The rest of the first and of the last page is mapped as well.
+        low, first = begin - begin % PAGE, offset - begin % PAGE
+        pages = data[first : first + up_to_a_page(end) - low]
+        found += within("", low, pages, known)
+        known.append((low, low + len(pages)))
     return tuple(found)
 
 
@@ -53,6 +54,9 @@ def _runs(segment: lief.ELF.Segment) -> bool:
 
 def _check_pages(loads: list[lief.ELF.Segment]) -> None:
     """Raise `BinaryError` where a page that is executed would come from two places of the file, or from none."""
+    if len(loads) > _MOST_SEGMENTS:
+        msg = f"it is a damaged ELF file: {len(loads)} segments are to be loaded. Build it again."
+        raise BinaryError(msg)
     highest, ahead, runs = -1, 0, False
     for segment in sorted(loads, key=lambda each: each.virtual_address):
         begin, end = segment.virtual_address, segment.virtual_address + segment.physical_size

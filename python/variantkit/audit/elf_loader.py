@@ -22,6 +22,7 @@ _RELATIVE = frozenset({_RELOCATION.X86_64_RELATIVE, _RELOCATION.X86_RELATIVE, _R
 _RESOLVED = frozenset({_RELOCATION.X86_64_IRELATIVE, _RELOCATION.X86_IRELATIVE, _RELOCATION.AARCH64_IRELATIVE})
 _SYMBOLIC = frozenset({_RELOCATION.X86_64_64, _RELOCATION.X86_32, _RELOCATION.AARCH64_ABS64})
 _SLOTS = frozenset({_RELOCATION.X86_64_JUMP_SLOT, _RELOCATION.X86_64_GLOB_DAT})
+_KNOWN = _RELATIVE | _RESOLVED | _SYMBOLIC | _SLOTS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,12 +33,13 @@ class AtLoad:
     resolvers: frozenset[int]
     linked: tuple[tuple[int, int], ...]
     pointed: tuple[int, ...]
+    relocated_code: bool
 
 
 def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
     """Return what is done with a file when it is loaded; constructors come in the order in which they are called.
 
-    Raises `BinaryError` where what is called is not `inside` of what can be executed.
+    Raises `BinaryError` where what is called is not `inside` of what can be executed, or cannot be told.
     """
     pointer = 8 if elf.header.identity_class == lief.ELF.Header.CLASS.ELF64 else 4
     arrays = list(_arrays(elf))
@@ -46,28 +48,34 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
     pointed = {elf.header.entrypoint, *_values(elf, _TAG.FINI)}
     # The file may have anything where a relocation is going to write.
     relocated: dict[int, int] = {}
-    for each in elf.relocations:
-        kind, place = each.type, each.address
-        if kind in _RESOLVED:
-            resolvers.add(each.addend if each.is_rela else _stored(elf, place, pointer))
-        elif kind in _RELATIVE:
+    relocated_code = False
+    decoded = elf.header.machine_type == lief.ELF.ARCH.X86_64
+    # Those of sections alone, which linkers keep if they are asked to, are nothing to the loader.
+    for each in (*elf.dynamic_relocations, *elf.pltgot_relocations):
+        kind, place, target = each.type, each.address, 0
+        relocated_code = relocated_code or inside(place)
+        if kind in _RELATIVE or kind in _RESOLVED:
             target = each.addend if each.is_rela else _stored(elf, place, pointer)
-            pointed.add(target)
-            if any(begin <= place < end for begin, end in arrays):
-                relocated[place] = target
-        elif kind in _SYMBOLIC or kind in _SLOTS:
+        elif (kind in _SYMBOLIC or kind in _SLOTS) and each.symbol is not None and each.symbol.value:
             # That of another library has no address here.
-            symbol = each.symbol
-            if symbol is None or not symbol.value:
-                continue
-            if kind in _SLOTS:
-                if symbol.shndx:
-                    pointed.add(symbol.value)
-                    linked.add((place, symbol.value))
-                continue
-            target = symbol.value + (each.addend if each.is_rela else _stored(elf, place, pointer))
+            target = each.symbol.value
+            if kind in _SYMBOLIC:
+                target += each.addend if each.is_rela else _stored(elf, place, pointer)
+            elif each.symbol.shndx:
+                linked.add((place, target))
+        if kind in _RESOLVED:
+            resolvers.add(target)
+        elif target:
             pointed.add(target)
-            if any(begin <= place < end for begin, end in arrays):
+        for begin, end in arrays:
+            if begin - pointer < place < end:
+                if (
+                    (decoded and kind not in _KNOWN)
+                    or (place - begin) % pointer
+                    or relocated.get(place, target) != target
+                ):
+                    msg = "what runs while it is loaded cannot be told from its relocations. Build it again."
+                    raise BinaryError(msg)
                 relocated[place] = target
     constructors = dict.fromkeys(_called(elf, arrays, pointer, relocated))
     for address in (*resolvers, *constructors):
@@ -82,6 +90,7 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
         resolvers=frozenset(resolvers),
         linked=tuple(sorted((slot, target) for slot, target in linked if inside(target))),
         pointed=tuple(sorted(target for target in pointed if target and inside(target))),
+        relocated_code=relocated_code,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import struct
 from typing import TYPE_CHECKING
 
 import lief
 
 from variantkit.audit.binary import text_of
+from variantkit.errors import BinaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,7 @@ _LONGEST_NAME = 4096
 _PROPERTIES = 5
 _X86_NEEDED, _ARM_FEATURES = 0xC0008002, 0xC0000000
 _LEVELS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
+_MOST_NOTES = 1 << 22
 _ARM = ("bti", "pac")
 
 
@@ -46,7 +49,11 @@ def _named(elf: lief.ELF.Binary, data: bytes, tags: frozenset[int]) -> Iterator[
     """Return the libraries in entries that LIEF has no names for."""
     entry = struct.Struct("<QQ" if _is_wide(elf) else "<II")
     for table in _contents(elf, data, _SEGMENT.DYNAMIC):
-        entries = list(itertools.takewhile(any, entry.iter_unpack(table[: len(table) // entry.size * entry.size])))
+        entries = list(
+            itertools.takewhile(
+                operator.itemgetter(0), entry.iter_unpack(table[: len(table) // entry.size * entry.size])
+            )
+        )
         strings = next((value for tag, value in entries if tag == _STRTAB), 0)
         for tag, value in entries:
             if tag in tags:
@@ -90,13 +97,16 @@ def isa_note(elf: lief.ELF.Binary, data: bytes) -> str:
     """Return what the notes that are loaded say, as `Binary.isa_note` has it; sections are nothing to the loader."""
     levels, marks = 0, 0
     wide = 8 if _is_wide(elf) else 4
-    for kind in (_SEGMENT.GNU_PROPERTY, _SEGMENT.NOTE):
-        for content in _contents(elf, data, kind):
-            for number, values in _properties(content, wide):
-                if number == _X86_NEEDED:
-                    levels |= values
-                elif number == _ARM_FEATURES:
-                    marks |= values
+    notes = {*_contents(elf, data, _SEGMENT.GNU_PROPERTY), *_contents(elf, data, _SEGMENT.NOTE)}
+    if sum(map(len, notes)) > _MOST_NOTES:
+        msg = "it is a damaged ELF file: its notes have no end. Build it again."
+        raise BinaryError(msg)
+    for content in notes:
+        for number, values in _properties(content, wide):
+            if number == _X86_NEEDED:
+                levels |= values
+            elif number == _ARM_FEATURES:
+                marks |= values
     if levels:
         return next((level for bit, level in reversed(list(enumerate(_LEVELS))) if levels >> bit & 1), "")
     return ",".join(mark for bit, mark in enumerate(_ARM) if marks >> bit & 1)

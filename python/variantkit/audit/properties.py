@@ -135,14 +135,16 @@ def _check_search_path(audited: Audited) -> Iterator[Problem]:
 
 @rule(
     "VA206 no-writable-code",
-    what="Nothing of a file is mapped to be written to and to be executed.",
+    what="Nothing of a file is mapped to be written to and to be executed, nor does the loader write into code.",
     why="What such a place holds when it is executed is not in the file, so that no audit can say what it needs.",
-    mend='Link without -N and without sections that are both (`.section .x, "awx"`).',
+    mend='Link without -N, without sections that are both (`.section .x, "awx"`), and with -z text.',
 )
 def _check_writable_code(audited: Audited) -> Iterator[Problem]:
     for image in audited.images:
         if image.binary.writable_code:
             yield problem(image, "it has code in memory that can be written to")
+        elif image.binary.relocated_code:
+            yield problem(image, "it has relocations in its code")
 
 
 @rule(
