@@ -126,6 +126,13 @@ def test_a_constructor_is_what_the_loader_makes_it(
     assert words in result.text()
 
 
+def test_a_constructor_calls_through_a_pointer_that_has_a_value(compiler: str, tmp_path: Path) -> None:
+    call = INIT.replace("plain: ret", "plain: call *pointer(%rip)\nret") + ".data\n.balign 8\npointer: .quad within\n"
+    source = call.replace("hidden: ", "hidden: ret\nwithin: ").replace("@object", "@function")
+    result = at_baseline(assembled(compiler, tmp_path, source))
+    assert {(each.rule, each.feature) for each in result.findings} == {("VA102", "avx512f")}
+
+
 def test_an_empty_place_in_a_search_path_is_the_current_directory(compiler: str, tmp_path: Path) -> None:
     result = at_baseline(compiled(compiler, tmp_path, ENTRY, "-Wl,-rpath,$ORIGIN:"))
     (finding,) = [each for each in result.findings if each.rule == "VA205"]

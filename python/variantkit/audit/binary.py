@@ -60,7 +60,8 @@ class Binary:
     pointed: tuple[int, ...] = ()
     """Where relocations make pointers to: functions whose addresses are kept, vtables, or data beside them."""
     linked: tuple[tuple[int, int], ...] = ()
-    """Slots that the loader fills with a function of this very file, and its address: what a PLT stub jumps through."""
+    """Slots that the loader fills with a place in code of this very file, and its address: what a PLT stub jumps through,
+    or a call through a pointer that has a value from the start."""
     asks_cpu: bool = False
     """It takes what the CPU has from another library, where GCC's runtime keeps it."""
     exported: tuple[str, ...] = ()

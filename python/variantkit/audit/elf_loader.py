@@ -61,12 +61,11 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
             target = each.symbol.value
             if kind in _SYMBOLIC:
                 target += each.addend if each.is_rela else _stored(elf, place, pointer)
-            elif each.symbol.shndx:
-                linked.add((place, target))
         if kind in _RESOLVED:
             resolvers.add(target)
         elif target:
             pointed.add(target)
+            linked.add((place, target))
         for begin, end in arrays:
             if begin - pointer < place < end:
                 if (
