@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Script", "github_scripts", "gitlab_lines", "gitlab_scripts", "read"]
+__all__ = ["Loader", "Script", "github_scripts", "gitlab_lines", "gitlab_scripts", "read"]
 
 
 class Loader(yaml.SafeLoader):

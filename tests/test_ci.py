@@ -10,7 +10,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipeline_files import Loader
 from variantkit import ci, ci_github, ci_gitlab, generate
 from variantkit.cli import matrix as command
 from variantkit.errors import MatrixError
@@ -117,6 +119,59 @@ def test_a_child_pipeline_has_the_chosen_jobs_only(matrix: Matrix) -> None:
     text = ci_gitlab.child_pipeline(matrix, ci.jobs(matrix, classifiers=["avx2"]))
     assert re.findall(r'^"(.*)":', text, re.MULTILINE) == ["avx2 (linux-x86_64)"]
     assert "publish:" not in text
+
+
+@pytest.fixture(scope="module")
+def native(matrix: Matrix) -> Matrix:
+    """The same where a runner can run avx512."""
+    tested = dataclasses.replace(matrix.pipelines, native={"avx512": "ours-avx512"}, native_test="pytest -k 'a: b'")
+    return dataclasses.replace(matrix, pipelines=tested)
+
+
+def test_a_classifier_with_a_runner_of_its_own_has_to_run_there(native: Matrix, tmp_path: Path) -> None:
+    files = ci_github.workflows(native, tmp_path)
+    jobs = yaml.safe_load(files[tmp_path / "release.yml"])["jobs"]
+    job = jobs["native-avx512"]
+    assert job["runs-on"] == "ours-avx512"
+    promised = {"NDKERNELS_CLASSIFIER": "avx512", "VARIANTKIT_EXPECT_CLASSIFIER": "avx512"}
+    assert job["env"] == promised
+    run = [step["run"] for step in job["steps"] if "run" in step]
+    assert run[0].endswith('pip install --find-links pypi "ndkernels[avx512] == $version"\n')
+    assert run[1:] == ["python -c 'import ndkernels'", "pytest -k 'a: b'"]
+    # Nothing is published that does not run there.
+    assert jobs["publish"]["needs"] == ["join", "native-avx512"]
+    assert set(jobs["pass"]["needs"]) == set(jobs) - {"pass"}
+    assert "if" not in job
+    assert "continue-on-error" not in job
+
+    gitlab = yaml.load(ci_gitlab.pipeline(native), Loader)  # noqa: S506 -- a safe loader
+    job = gitlab["native-avx512"]
+    assert job["tags"] == ["ours-avx512"]
+    assert job["variables"] == promised
+    assert job["script"][1:] == [
+        'python -m pip install --find-links pypi "ndkernels[avx512] == $version"',
+        *run[1:],
+    ]
+    assert gitlab["publish"]["needs"] == ["join", "native-avx512"]
+    assert "allow_failure" not in job
+
+
+def test_without_a_runner_there_is_no_such_job(matrix: Matrix, native: Matrix, tmp_path: Path) -> None:
+    none = dataclasses.replace(matrix, pipelines=dataclasses.replace(matrix.pipelines, native={}))
+    for text in (*ci_github.workflows(none, tmp_path).values(), ci_gitlab.pipeline(none)):
+        assert "native" not in text.lower()
+    untested = dataclasses.replace(native, pipelines=dataclasses.replace(native.pipelines, native_test=""))
+    for text in (ci_github.workflows(untested, tmp_path)[tmp_path / "release.yml"], ci_gitlab.pipeline(untested)):
+        assert "import ndkernels" in text
+        assert "TEST" not in text
+        assert "native-avx512" in text
+
+
+def test_a_runner_is_for_a_classifier_that_there_is(project: Path) -> None:
+    path = project / "classifiers.toml"
+    path.write_text(path.read_text() + '\n[pipelines]\nnative = { avx3 = "one", avx512 = "a, b" }\n')
+    with pytest.raises(MatrixError, match=r'there is no row "avx3"(.|\n)*"a, b" is no label of a runner'):
+        read_matrix(project)
 
 
 @pytest.fixture

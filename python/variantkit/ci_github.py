@@ -45,6 +45,7 @@ _USES = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)")
 _UNPINNED = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)$", re.MULTILINE)
 _COMMAND = re.compile(r"(?<=[ (])(?<!-m )variantkit (assemble|audit|build|check|index|matrix|release|repair)(?= )")
 _INSTALL = 'python -m pip install "variantkit[release]"'
+_TEST = re.compile(r".*- name: test\n.*\bTEST\n|.*- TEST\n")
 _PROJECT = re.compile(r"^.*\bPROJECT\b.*\n", re.MULTILINE)
 
 
@@ -89,11 +90,37 @@ def filled(matrix: Matrix, text: str) -> str:
     settings = matrix.pipelines
     for each in _PROJECT.findall(text):
         text = text.replace(each, "".join(each.replace("PROJECT", shlex.quote(name)) for name in settings.projects))
+    text = _with_native(matrix, text)
     text = text.replace(_INSTALL, shlex.join(["python", "-m", "pip", "install", *settings.install]))
     text = text.replace(" --python ABIS", f" --python {','.join(settings.python)}" if settings.python else "")
     text = text.replace("DISTRIBUTION", matrix.project.distribution.replace("-", "_"))
     text = text.replace("MANYLINUX_IMAGE", LINUX_IMAGE)
     return _COMMAND.sub(lambda found: shlex.join(command_line(matrix, found[1])), text)
+
+
+def _with_native(matrix: Matrix, text: str) -> str:
+    """Put a job for each classifier that has a runner of its own in the place for them; what is published waits for all."""
+    if "NATIVE\n" not in text:
+        return text
+    host = "github" if "\njobs:\n" in text else "gitlab"
+    job = (resources.files(__package__) / "workflows" / f"native-{host}.yml").read_text(encoding="utf-8")
+    if not matrix.pipelines.native_test:
+        job = _TEST.sub("", job)
+    names = [f"native-{name}" for name in matrix.pipelines.native]
+    text = text.replace("needs: [join]\n", f"needs: [{', '.join(['join', *names])}]\n")
+    text = text.replace("join, publish, store", ", ".join(["join", *names, "publish, store"]))
+    jobs = ""
+    for name, runner in matrix.pipelines.native.items():
+        words = {
+            "CLASSIFIER": name,
+            "RUNNER": runner,
+            "ENVIRONMENT_CLASSIFIER": f"{matrix.project.environment}_CLASSIFIER",
+            "PACKAGE": matrix.project.package,
+            # A YAML string in double quotes is one of JSON.
+            "TEST": json.dumps(matrix.pipelines.native_test),
+        }
+        jobs += re.sub(rf"\b({'|'.join(words)})\b", lambda found, words=words: words[found[0]], job)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+    return text.replace("NATIVE\n", jobs)
 
 
 def _pinning(present: str) -> Any:

@@ -121,6 +121,15 @@ class Pipelines:
     python: tuple[str, ...] = _optional(
         (), "ABIs of the base wheels; without it, all that are found.", uniqueItems=True
     )
+    native: dict[str, str] = dataclasses.field(
+        default_factory=dict,
+        metadata={
+            "doc": "Classifiers that not every runner of a code host can run, and the label (GitHub) or tag (GitLab) of a "
+            "runner of yours that can: a job there installs and tests each, and fails where it does not run.",
+            "schema": {},
+        },
+    )
+    native_test: str = _optional("", "What is run there, a line for a shell, when the wheels are installed.")
     projects: tuple[str, ...] = _optional((), "Folders of pure Python projects of the same release.", uniqueItems=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["contradictions", "schema_mistakes", "unfit_values"]
 
+_RUNNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RESERVED = {
     "all": "is the extra that installs every classifier",
     "base": "means the base wheel where a wheel is named",
@@ -102,6 +104,14 @@ def contradictions(matrix: Matrix) -> list[str]:
         mistakes.append(
             f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
         )
+    for name, runner in matrix.pipelines.native.items():
+        if name not in {row.name for row in matrix.classifier}:
+            known = ", ".join(row.name for row in matrix.rows)
+            mistakes.append(f'[pipelines], key "native": there is no row "{name}"; allowed are: {known}.')
+        if not _RUNNER.fullmatch(runner):
+            mistakes.append(
+                f'[pipelines], key "native": "{runner}" is no label of a runner; use letters, digits and -_.'
+            )
     return list(dict.fromkeys(mistakes))
 
 

@@ -41,7 +41,7 @@ def _table(kind: Any) -> dict[str, Any]:
             name: list(value) if isinstance(value, tuple) else value for name, value in field.metadata["schema"].items()
         }
         properties[key] = {"description": field.metadata["doc"], **_value(hints[field.name], extra)}
-        if field.default is dataclasses.MISSING:
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             required.append(key)
     return {
         "description": (kind.__doc__ or "").strip(),
