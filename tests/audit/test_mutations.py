@@ -127,7 +127,7 @@ CHANGES = st.lists(
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=1000, deadline=None, derandomize=True, database=None)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(changes=CHANGES)
 def test_no_file_that_runs_what_it_must_not_is_passed(
     made: dict[str, tuple[bytes, list[int]]],

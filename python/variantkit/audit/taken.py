@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from iced_x86 import Code, Decoder, OpKind
 
 from variantkit.audit.features_of import codes
-from variantkit.audit.follow import is_padding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +30,8 @@ _LEA = re.compile(rb"\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]", re.DOTALL)
 _LEAS = frozenset({Code.LEA_R64_M, Code.LEA_R32_M, Code.LEA_R16_M})
 _PREFIXES = 10
 _LONGEST = 15
+# No code of that many bytes is without an end or a jump back.
+_LONG = 1 << 16
 # So many instructions after an address was taken are looked at for what is done with it.
 _NEAR = 12
 
@@ -55,8 +56,8 @@ class Taken:
                 continue
             self.tried.add(address)
             span = section.span_at(address)
-            if not span.data and is_padding(section.part(address, span.high)):
-                continue
+            if not (span.data or span.decoded):
+                continue  # padding
             if not is_read and self._is_code(section, span, address):
                 span.roots += (address,)
             elif span.data or span.undecoded:
@@ -95,23 +96,25 @@ class Taken:
     def _is_code(self, section: Section, span: Span, address: int) -> bool:
         """Return whether what is at an address reads as code, wherever it jumps, until it ends or leads to other code.
 
-        What is called data has to need something of the CPU as well, or to lead on: else it is the same what it is.
+        What may be data has to need something of the CPU as well, or to lead on: else it is the same what it is.
         """
         table = codes()
-        matters = not span.data
+        doubted = span.data or any(low <= address < high for low, high in span.undecoded)
+        matters = not doubted
         if self._is_jump_table(section, address):
             return False
         todo, seen = [address], set[int]()
         while todo:
             low = todo.pop()
             ends = False
-            for instruction in Decoder(64, section.part(low, min(span.high + _LONGEST, section.high)), ip=low):
+            part = section.part(low, min(span.high + _LONGEST, section.high, low + _LONG))
+            for instruction in Decoder(64, part, ip=low):
                 place, code = instruction.ip, instruction.code
                 if place in seen or section.begins[place - section.low]:
                     ends = True
                     break
                 kind = table.kinds[code]
-                if kind & table.ODD or place >= span.high or (span.data and code in table.unlikely):
+                if kind & table.ODD or place >= span.high or (doubted and code in table.unlikely):
                     return False
                 seen.add(place)
                 matters |= bool(kind & table.NEEDS) or (code in _LEAS and instruction.is_ip_rel_memory_operand)
