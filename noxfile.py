@@ -15,6 +15,8 @@ nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 VERSION = PYPROJECT["project"]["version"]
+# Emulated and recorded machines (tests/test_recorded.py) together have a quarter of an hour; building wheels is in it.
+EMULATED_LIMIT = 600
 CLASSIFIERS = [name for name in PYPROJECT["project"]["optional-dependencies"] if name != "all"]
 
 
@@ -71,7 +73,7 @@ def emulated(session: nox.Session) -> None:
     """
     debian(session, "qemu-x86_64")
     session.install(*group("release"), *group("test"))
-    pytest_with_this_tree(session, "tests/emulated")
+    pytest_with_this_tree(session, "tests/emulated", limit=EMULATED_LIMIT)
 
 
 @nox.session
@@ -162,10 +164,14 @@ def run(session: nox.Session, *command: str) -> None:
     session.run(*command, interrupt_timeout=20, terminate_timeout=20)
 
 
-def pytest_with_this_tree(session: nox.Session, folder: str) -> None:
-    """Run the tests in a folder with the variantkit of this tree; what is tested runs in environments of its own."""
+def pytest_with_this_tree(session: nox.Session, folder: str, *, limit: int = 0) -> None:
+    """Run the tests in a folder with the variantkit of this tree; what is tested runs in environments of its own.
+
+    They fail where they take longer than `limit` seconds.
+    """
     session.install("--no-deps", "-e", "./python")
-    run(session, "pytest", folder, *session.posargs)
+    limited = ["python", "-m", "tools.limited", str(limit)] if limit else []
+    run(session, *limited, "pytest", folder, *session.posargs)
 
 
 def debian(session: nox.Session, *commands: str) -> None:

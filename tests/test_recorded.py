@@ -7,6 +7,7 @@ project's matrix, `wide` of a made-up one, the lowest rank first) and which of t
 from __future__ import annotations
 
 import re
+import time
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -27,9 +28,20 @@ if TYPE_CHECKING:
     from variantkit.catalogue import Catalogue, Classifier
     from variantkit.host import Host
 
+# In seconds; with the limit of the session "emulated", a quarter of an hour for all machines that nobody here has.
+LIMIT = 300
 Key = Literal["runnable", "wide"]
 MATRICES: dict[Key, Catalogue] = {"runnable": CATALOGUE, "wide": WIDE}
 HOSTS: dict[str, Host] = {name: recorded.detect() for name, recorded in RECORDED.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_time() -> Iterator[None]:
+    """Fail where all tests here together have taken longer than `LIMIT`."""
+    started = time.monotonic()
+    yield
+    taken = time.monotonic() - started
+    assert taken <= LIMIT, f"all sets on all recorded machines took {taken:.0f} s, and {LIMIT} s are allowed"
 
 
 def have(names: frozenset[str] | set[str]) -> tuple[Installed, ...]:
