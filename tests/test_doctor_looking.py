@@ -285,6 +285,18 @@ def test_the_script_of_a_package(
     assert "gizmo COMMAND --help" in capsys.readouterr().out
 
 
+def test_the_script_of_a_package_where_the_doctor_is_damaged(
+    tree: Tree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "variantkit.cli.doctor")
+    monkeypatch.setitem(sys.modules, "variantkit.doctor", None)
+    assert customer.main(["doctor"], package="gizmo") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gizmo doctor needs variantkit, which is damaged (")
+    assert "-m pip install --force-reinstall --no-deps variantkit" in line
+    assert tree.package.exists()
+
+
 def test_how_a_process_ended() -> None:
     done = b'{"check": "a"}\n{"done": true}\n'
     assert processes.ending(0, done, b"", 1.0).outcome == "passed"

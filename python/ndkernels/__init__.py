@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import sys as _sys
 
-# `python -m ndkernels doctor` imports this first, and has to survive what it is to find: nothing is loaded for it.
-if getattr(_sys, "argv", [])[:2] == ["-m", "doctor"] and _sys.orig_argv[-len(_sys.argv)].removeprefix("-m") == __name__:
-    from variantkit.cli.customer import main as _main
+# `python -m ndkernels doctor` and the script `ndkernels` import this first, and have to survive what they are to find: nothing
+# is loaded for them.
+_argv = [*getattr(_sys, "argv", []), "", ""]
+if _argv[:2] == ["-m", "doctor"] and _sys.orig_argv[-len(_sys.argv)].removeprefix("-m") == __name__:
+    from ndkernels._command import main as _main
 
-    _sys.exit(_main(package=__name__, prog=f"python -m {__name__}"))
+    _sys.exit(_main(prog=f"python -m {__name__}"))
+if _argv[1] in {"doctor", "detect"} and _argv[0].replace("\\", "/").rpartition("/")[2] in {
+    __name__,
+    f"{__name__}.exe",
+    f"{__name__}-script.py",
+}:
+    from ndkernels._command import main as _main
+
+    _sys.exit(_main())
 
 from ndkernels._catalogue import CATALOGUE
 from variantkit import loader

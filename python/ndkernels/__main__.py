@@ -7,7 +7,7 @@ import sys
 from ndkernels import show_config
 
 if len(sys.argv) > 1:
-    from variantkit.cli.customer import main
+    from ndkernels._command import main
 
-    sys.exit(main(package="ndkernels", prog="python -m ndkernels"))
+    sys.exit(main(prog="python -m ndkernels"))
 show_config()

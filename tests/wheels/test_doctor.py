@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,6 +50,28 @@ def set_manifest(library: Path, **fields: str) -> None:
     lines = manifest.read_text().splitlines()
     values = {key: value for key, _, value in (line.partition(": ") for line in lines)} | fields
     replace(manifest, "".join(f"{key}: {value}\n" for key, value in values.items()).encode())
+
+
+def record_again(library: Path) -> None:
+    """Write into RECORD what a library and its MANIFEST are now, as if they had been installed so."""
+    site = library.parent.parent
+    (record,) = site.glob(f"{library.parent.name}-*.dist-info/RECORD")
+    lines = []
+    for line in record.read_text().splitlines():
+        name = line.split(",")[0]
+        content = (site / name).read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(content)}" if (site / name).parent == library.parent else line)
+    replace(record, "".join(f"{line}\n" for line in lines).encode())
+
+
+def follow(environment: Environment, mend: str, index: str) -> None:
+    """Do what a finding says, in the environment's shell."""
+    told = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+    result = subprocess.run(
+        ["bash", "-c", mend], cwd="/", env=environment.environ(**told), capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +153,11 @@ def test_a_damaged_library_is_not_started_and_the_command_mends_it(
     replace(library, bytes(content))
     status, report, found = doctor(environment, "--ignore", "better-classifier")
     assert status == 1
-    assert set(found) == {"library-damaged", "package-damaged"}
+    assert set(found) == {"library-damaged"}
     assert "its SHA-256 is" in found["library-damaged"]["message"]
-    assert "ndkernels_avx2/libndkernels_avx2.so has other bytes than RECORD says" in found["package-damaged"]["message"]
+    damage = {item["name"]: item["damage"] for item in report["distributions"]}
+    assert damage["ndkernels-avx2"] == ["ndkernels_avx2/libndkernels_avx2.so has other bytes than RECORD says"]
+    assert (report["import"]["classifier"], report["import"]["held_back"]) == ("generic", "avx2")
     assert runs(report)["avx2"]["outcome"] == "not run"
     assert runs(report)["generic"]["outcome"] == "passed"
     words = found["library-damaged"]["mend"].split()
@@ -151,7 +178,8 @@ def test_a_library_that_was_cut_short(avx2: tuple[Environment, Path]) -> None:
 def test_a_classifier_of_another_version(avx2: tuple[Environment, Path], version: str) -> None:
     environment, library = avx2
     set_manifest(library, Version="0.0.9")
-    status, report, found = doctor(environment, "--ignore", "package-damaged")
+    record_again(library)
+    status, report, found = doctor(environment)
     assert status == 1
     assert f"avx2 is of version 0.0.9, and ndkernels is {version}" in found["version-mismatch"]["message"]
     assert found["version-mismatch"]["mend"].endswith(f"ndkernels-avx2=={version}")
@@ -167,14 +195,119 @@ def test_an_install_that_is_there_twice(avx2: tuple[Environment, Path], tmp_path
         shutil.copytree(info, other / info.name)
     status, report, _ = doctor(environment, PYTHONPATH=str(other))
     assert status == 1
-    messages = [each["message"] for each in report["findings"] if each["rule"] == "duplicate"]
-    assert len(messages) == 5  # two distributions, the package, two libraries
-    for place in (other, environment.site_packages):
-        assert sum(str(place) in message for message in messages) == 5
+    # Two distributions, the package and two libraries are one thing.
+    (finding,) = report["findings"]
+    assert finding["message"] == (
+        f"ndkernels and ndkernels-avx2 are there twice: in {other}, where ndkernels is imported from, and in "
+        f"{environment.site_packages}."
+    )
+    assert finding["mend"] == "unset PYTHONPATH"
     assert report["import"]["path"].startswith(str(other))
+    # Damage that is only in that copy is gone with it.
+    replace(other / "ndkernels_avx2" / "libndkernels_avx2.so", b"short")
+    (other / "ndkernels" / "_threads.py").unlink()
+    (finding,) = doctor(environment, PYTHONPATH=str(other))[1]["findings"]
+    assert {each["rule"] for each in finding["follows"]} >= {"package-damaged", "import-failed"}
+    script = f"{finding['mend']}; {environment.python} -m ndkernels doctor --ignore {MACHINE}"
+    shell = environment.environ(PYTHONPATH=str(other))
+    assert subprocess.run(["bash", "-c", script], cwd="/", env=shell, capture_output=True, check=False).returncode == 0
 
 
-def build_crash(compiler: str, root: Path, library: Path, version: str, *options: str) -> None:
+def test_one_release_over_another(avx2: tuple[Environment, Path], index: str) -> None:
+    """As images of containers get it whose layers are copied over each other."""
+    environment, library = avx2
+    site = environment.site_packages
+    for info in list(site.glob("ndkernels*-0.1.0.dist-info")):
+        old = site / info.name.replace("0.1.0", "0.0.9")
+        shutil.copytree(info, old)
+        replace(old / "METADATA", (info / "METADATA").read_bytes().replace(b"Version: 0.1.0", b"Version: 0.0.9"))
+        replace(old / "RECORD", (info / "RECORD").read_bytes().replace(b"0.1.0.dist-info", b"0.0.9.dist-info"))
+    (site / "ndkernels" / "_threads.py").unlink()
+    replace(library, library.read_bytes()[:1000])
+    status, report, found = doctor(environment)
+    assert status == 1
+    assert set(found) == {"duplicate"}
+    assert "ndkernels 0.0.9 and 0.1.0; ndkernels-avx2 0.0.9 and 0.1.0" in found["duplicate"]["message"]
+    (finding,) = report["findings"]
+    assert {each["rule"] for each in finding["follows"]} >= {"package-damaged", "library-damaged", "import-failed"}
+    follow(environment, finding["mend"], index)
+    assert doctor(environment)[::2] == (0, {})
+
+
+def test_a_manifest_that_was_deleted(avx2: tuple[Environment, Path], index: str, version: str) -> None:
+    """pip takes the classifier for installed, and would do nothing."""
+    environment, library = avx2
+    (library.parent / "MANIFEST").unlink()
+    for record in (True, False):
+        if not record:
+            (library.parent / "MANIFEST").unlink()
+            next(environment.site_packages.glob("ndkernels_avx2-*.dist-info/RECORD")).unlink()
+        status, _, found = doctor(environment, "--ignore", "unchecked")
+        assert status == 1
+        (rule,) = found
+        assert rule == ("package-damaged" if record else "better-classifier")
+        assert found[rule]["mend"].endswith(f" --force-reinstall --no-deps ndkernels-avx2=={version}")
+        if record:
+            follow(environment, found[rule]["mend"], index)
+            assert doctor(environment)[::2] == (0, {})
+
+
+def test_a_library_that_was_replaced_with_its_manifest(
+    avx2: tuple[Environment, Path], compiler: str, root: Path, version: str, index: str
+) -> None:
+    environment, library = avx2
+    build_crash(compiler, root, library, version, "-DCRASH_IN_OPEN", record=False)
+    status, report, found = doctor(environment)
+    assert status == 1
+    assert set(found) == {"library-damaged"}
+    assert "its library and its MANIFEST were overwritten after it was installed" in found["library-damaged"]["message"]
+    assert {name: run["outcome"] for name, run in runs(report).items()} == {"generic": "passed", "avx2": "not run"}
+    assert (report["import"]["outcome"], report["import"]["held_back"]) == ("passed", "avx2")
+    follow(environment, found["library-damaged"]["mend"], index)
+    assert doctor(environment)[::2] == (0, {})
+
+
+def test_what_was_installed_from_a_file_is_installed_from_it_again(
+    avx2: tuple[Environment, Path], wheelhouse: Path
+) -> None:
+    environment, library = avx2
+    (wheel,) = wheelhouse.glob("ndkernels_avx2-*.whl")
+    nothing = {name: "" for name in os.environ if name.startswith(("PIP_", "UV_"))} | {"PIP_CONFIG_FILE": os.devnull}
+    replace(library, library.read_bytes()[:1000])
+    finding = doctor(environment, **nothing)[2]["library-damaged"]
+    assert finding["hint"] == "add the --index-url or --find-links that it was installed with"
+    assert doctor(environment, **nothing, PIP_INDEX_URL="file:///index")[2]["library-damaged"]["hint"] == ""
+    environment.pip("install", "--no-index", "--force-reinstall", "--no-deps", str(wheel))
+    assert doctor(environment)[::2] == (0, {})
+    replace(library, library.read_bytes()[:1000])
+    finding = doctor(environment, **nothing)[2]["library-damaged"]
+    assert shlex.split(finding["mend"])[1:] == ["-m", "pip", "install", "--force-reinstall", "--no-deps", str(wheel)]
+    assert finding["hint"] == ""
+
+
+@pytest.mark.parametrize("lost", ["variantkit*", "variantkit", "variantkit/errors.py", "variantkit/doctor/observe.py"])
+def test_without_the_loader_there_is_a_line_that_says_so(lost: str, fresh_environment: Environment, index: str) -> None:
+    fresh_environment.pip("install", "--index-url", index, "ndkernels")
+    for path in fresh_environment.site_packages.glob(lost):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    python = str(fresh_environment.python)
+    script = str(fresh_environment.folder / "bin" / "ndkernels")
+    mends = set()
+    for command in ([python, "-m", "ndkernels", "doctor"], [script, "doctor"]):
+        result = subprocess.run(
+            command, cwd="/", env=fresh_environment.environ(), capture_output=True, text=True, check=False
+        )
+        assert (result.returncode, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        assert "needs variantkit, which is " in line
+        mends.add(line.rpartition(": ")[2])
+    (mend,) = mends
+    assert mend.endswith(" variantkit==0.1.0")
+    follow(fresh_environment, mend, index)
+    assert set(doctor(fresh_environment)[2]) <= {"better-classifier"}
+
+
+def build_crash(compiler: str, root: Path, library: Path, version: str, *options: str, record: bool = True) -> None:
     """Put a library that crashes in the place of an installed one, with a MANIFEST that describes it."""
     built = library.parent.parent / "built.so"
     source = root / "tests" / "data" / "libraries" / "crash.c"
@@ -186,6 +319,8 @@ def build_crash(compiler: str, root: Path, library: Path, version: str, *options
     content = built.read_bytes()
     replace(library, content)
     set_manifest(library, Size=str(len(content)), SHA256=hashlib.sha256(content).hexdigest())
+    if record:
+        record_again(library)
 
 
 def test_a_crash_is_contained_and_named(
@@ -193,7 +328,7 @@ def test_a_crash_is_contained_and_named(
 ) -> None:
     environment, library = avx2
     build_crash(compiler, root, library, version)
-    status, report, found = doctor(environment, "--ignore", "package-damaged,better-classifier")
+    status, report, found = doctor(environment, "--ignore", "better-classifier")
     assert status == 1
     assert set(found) == {"self-test-crashed"}
     message = found["self-test-crashed"]["message"]
@@ -202,7 +337,7 @@ def test_a_crash_is_contained_and_named(
     assert runs(report)["avx2"]["outcome"] == "crashed"
     assert runs(report)["generic"]["outcome"] == "passed"
     # What is to be set helps.
-    assert doctor(environment, "--ignore", "package-damaged", NDKERNELS_CLASSIFIER="generic")[1]["import"]["why"] == ""
+    assert doctor(environment, NDKERNELS_CLASSIFIER="generic")[1]["import"]["why"] == ""
 
 
 def test_a_library_that_kills_the_import(
@@ -211,7 +346,7 @@ def test_a_library_that_kills_the_import(
     environment, library = avx2
     build_crash(compiler, root, library, version, "-DCRASH_IN_OPEN")
     assert environment.script("import ndkernels", check=False).returncode == -11
-    status, report, found = doctor(environment, "--ignore", "package-damaged,better-classifier")
+    status, report, found = doctor(environment, "--ignore", "better-classifier")
     assert status == 1
     assert set(found) == {"self-test-crashed"}
     assert "died by SIGSEGV (Segmentation fault) in 'load'" in found["self-test-crashed"]["message"]
@@ -248,6 +383,8 @@ def test_no_broken_install_breaks_the_doctor(damage: str, avx2: tuple[Environmen
     assert status == 1
     assert expected in found
     assert found[expected]["mend"]
+    # What follows from it is told below it.
+    assert set(found) - {"source-missing", "better-classifier", "library-damaged"} == {expected}
     assert not report["healthy"]
     script = subprocess.run(
         # By its Python: the first line of the script names that of the environment which this one is a copy of.

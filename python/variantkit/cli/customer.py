@@ -25,6 +25,16 @@ _COMMANDS = {
 _WRONG_INPUT = 2
 
 
+def _installed() -> str:
+    """Return variantkit with the version that is installed, as an installer takes it."""
+    from importlib import metadata
+
+    try:
+        return f"variantkit=={metadata.version('variantkit')}"
+    except metadata.PackageNotFoundError:
+        return "variantkit"
+
+
 def main(arguments: Sequence[str] | None = None, *, package: str = "", prog: str = "") -> int:
     """Run a command for a package, by default for that which the script is called after, and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -39,5 +49,12 @@ def main(arguments: Sequence[str] | None = None, *, package: str = "", prog: str
     if words[0] not in _COMMANDS:
         print(f"{prog}: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return _WRONG_INPUT
-    module = importlib.import_module(f"variantkit.cli.{words[0]}")
+    try:
+        module = importlib.import_module(f"variantkit.cli.{words[0]}")
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "variantkit":
+            raise
+        cure = f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {_installed()}"
+        print(f"{prog} {words[0]} needs variantkit, which is damaged ({error}): {cure}", file=sys.stderr)
+        return _WRONG_INPUT
     return run(lambda: module.main(words[1:], prog=f"{prog} {words[0]}", package=package))
