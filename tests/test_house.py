@@ -53,3 +53,8 @@ def test_no_binary_and_no_large_file_is_committed(root: Path) -> None:
         assert len(content) < 300_000, path
         if path.suffix != ".png":
             assert b"\0" not in content, path
+
+
+def test_no_page_says_which_c_library_the_machine_of_its_writer_had(root: Path) -> None:
+    for page in ("docs/releasing.md", "ci/container/README.md"):
+        assert re.findall(r"manylinux_2_\d+", (root / page).read_text(encoding="utf-8")) == [], page
