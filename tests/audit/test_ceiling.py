@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,20 +178,58 @@ def test_tables_that_are_for_nothing_are_stale(matrix: Matrix, compiler: str, tm
 def test_unknown_instructions_and_undecoded_bytes_are_never_passed_over(compiler: str, tmp_path: Path) -> None:
     source = function("kernel", "wrmsr; ret") + function("broken", ".byte 0x06, 0x07; ret")
     use = decoded(assembled(compiler, tmp_path, source))
-    for level, strictness in (("x86-64-v4", "error"), ("", "warning")):
+    for level in ("x86-64-v4", ""):
         (unknown,) = found("VA105", image(use, level=level))
         assert unknown.what == "kernel has wrmsr, of MSR"
         (undecoded,) = found("VA106", image(use, level=level))
-        assert "3 bytes in 1 place are no code, the first in broken" in undecoded.what
-        assert undecoded.level == strictness
+        assert "3 bytes in 1 place are no code that can be read, the first in broken at 0x" in undecoded.what
+        assert undecoded.unaudited
     assert found("VA101", image(use, level="x86-64")) == []
 
 
-def test_only_so_many_functions_are_named(compiler: str, tmp_path: Path) -> None:
-    source = "".join(function(f"f{number}", "vzeroupper; ret") for number in range(130))
-    problems = found("VA101", image(decoded(assembled(compiler, tmp_path, source)), level="x86-64-v2"))
-    assert len(problems) == 101
-    assert problems[-1].what == "30 more functions need what x86-64-v2 lacks"
+def test_code_that_cannot_be_read_is_not_audited(compiler: str, tmp_path: Path) -> None:
+    path = assembled(compiler, tmp_path, function("broken", ".byte 0x06, 0x07; ret"))
+    for level in ("x86-64", ""):
+        result = audit([path], matrix=None, level=level)
+        assert result.status == 2
+        (why,) = result.unaudited
+        assert "library.so: 3 bytes in 1 place are no code that can be read, the first in broken at 0x" in why
+        assert [(each.rule, each.level, each.symbol) for each in result.findings] == [("VA106", "warning", "broken")]
+    # A violation is the stronger word.
+    path = assembled(compiler, tmp_path, function("broken", ".byte 0x06; ret") + function("f", "vzeroupper; ret"))
+    assert audit([path], matrix=None, level="x86-64").status == 1
+
+
+def many(number: int, body: str = "vzeroupper; ret") -> str:
+    return "".join(function(f"f{each}", body) for each in range(number))
+
+
+def test_of_many_functions_the_first_are_told_and_the_others_counted(compiler: str, tmp_path: Path) -> None:
+    source = many(130) + function("wide", "vzeroupper; vaddps zmm0, zmm1, zmm2; ret")
+    result = audit([assembled(compiler, tmp_path, source)], matrix=None, level="x86-64-v2")
+    assert len(result.findings) == 131  # programs get all of them
+    lines = [line.strip() for line in result.text().splitlines()]
+    mend = RULES["VA101"].mend
+    assert [line for line in lines if line.startswith("VA101")] == [
+        f"VA101 error    f{each} needs avx, which x86-64-v2 lacks: vzeroupper at {result.findings[each].address:#x}."
+        for each in range(5)
+    ]
+    assert "and 126 more functions; in all, avx in 131, avx512f in 1." in lines
+    assert lines.count(mend) == 1
+    assert not any("It asks the CPU" in line for line in lines)
+
+
+def test_of_a_file_that_asks_the_cpu_it_is_said_that_it_may_choose(compiler: str, tmp_path: Path) -> None:
+    source = many(2) + function("detect", "push rbx; xor eax, eax; cpuid; pop rbx; ret")
+    text = audit([assembled(compiler, tmp_path, source)], matrix=None, level="x86-64").text()
+    assert text.count("It asks the CPU what it has; these may be functions that it chooses among then") == 1
+
+
+def test_constructors_are_told_first_and_all_of_them(compiler: str, tmp_path: Path) -> None:
+    source = many(20) + '.section .init_array, "aw"\n' + "".join(f".quad f{each}\n" for each in range(2, 20))
+    text = audit([assembled(compiler, tmp_path, source)], matrix=None, level="x86-64").text()
+    rules = [line.split()[0] for line in text.splitlines() if line.startswith("  VA1")]
+    assert rules == ["VA102"] * 18 + ["VA101"] * 2
 
 
 @pytest.mark.parametrize("level", ["x86-64", "x86-64-v3", "x86-64-v4"])
@@ -237,6 +276,62 @@ def test_of_a_file_that_asks_the_cpu_only_its_constructors_are_certain(compiler:
     assert (need.symbol, need.feature) == ("_GLOBAL__sub_I_constants", "avx2")
     clean = needed_level(image(decoded(assembled(compiler, tmp_path, asks + more))))
     assert (clean.level, clean.whole, clean.symbol) == ("x86-64", "x86-64-v4", "")
+
+
+def test_of_a_file_that_asks_the_cpu_it_is_told_what_is_sure_and_what_it_may_choose(
+    compiler: str, tmp_path: Path
+) -> None:
+    asks = function("detect", "push rbx; xor eax, eax; cpuid; pop rbx; ret")
+    more = function("kernel512", "vaddps zmm0, zmm1, zmm2; ret")
+    path = assembled(compiler, tmp_path, CONSTRUCTORS + ".text\n" + asks + more)
+    result = audit([path], matrix=None)
+    told = result.text().splitlines()
+    assert told[0].endswith(
+        "library.so needs at least x86-64-v3 while it is loaded, and up to x86-64-v4 in code that it may choose when it has "
+        "asked the CPU"
+    )
+    assert told[1].startswith(
+        "  It needs x86-64-v3, because of _GLOBAL__sub_I_constants, which runs while it is loaded: v"
+    )
+    (need,) = json.loads(result.json())["needs"]
+    assert (need["level"], need["whole"], need["asks_cpu"], need["unfollowed"]) == ("x86-64-v3", "x86-64-v4", True, [])
+    path = assembled(compiler, tmp_path, asks + more)
+    assert (
+        "needs at least x86-64 while it is loaded, and up to x86-64-v4 in code that"
+        in audit([path], matrix=None).text()
+    )
+    # Without a question, all of it is needed.
+    path = assembled(compiler, tmp_path, more)
+    assert "needs at least x86-64-v4, because of kernel512: v" in audit([path], matrix=None).text()
+
+
+@pytest.mark.parametrize(
+    ("body", "follows"),
+    [
+        ("call [rdi]; ret", False),
+        ("mov rax, [rdi+8]; call rax; ret", False),
+        ("call rdx; ret", False),
+        ("mov rax, [rdi]; jmp [rax+16]", False),
+        ("mov rax, [rdi]; jmp rax", False),
+        ("call detect; ret", True),
+        # What the loader puts there is of another library, as __gmon_start__ is; and these are the cases of a switch.
+        ("mov rax, [rip+slot]; test rax, rax; je 1f; call rax; 1: ret", True),
+        ("call [rip+slot]; ret", True),
+        ("lea rdx, [rip+slot]; movsxd rax, dword ptr [rdx+rdi*4]; add rax, rdx; jmp rax", True),
+        ("lea rdx, [rip+slot]; jmp [rdx+rdi*8]", True),
+    ],
+)
+def test_a_constructor_that_calls_through_pointers_is_named(
+    compiler: str, tmp_path: Path, body: str, follows: bool
+) -> None:
+    source = function("detect", "push rbx; xor eax, eax; cpuid; pop rbx; ret") + function("start", body)
+    source += function("other", "call [rdi]; ret")
+    source += '.section .init_array, "aw"\n.quad start\n.bss\nslot: .zero 64\n'
+    result = audit([assembled(compiler, tmp_path, source)], matrix=None)
+    (need,) = result.needs
+    assert need.unfollowed == (() if follows else ("start",))
+    words = "A constructor calls through pointers, which are not followed: what it calls may need more (start)"
+    assert (words in result.text()) is not follows
 
 
 def test_from_a_file_to_a_result(compiler: str, tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ def audit(
         progress(f"{each.id} {each.name}")
         problems, why = _find(each, audited)
         findings |= {_finding(each, problem) for problem in problems}
+        reader.unaudited += (
+            f"{shown(problem.file)}: {problem.member}: {problem.what}." for problem in problems if problem.unaudited
+        )
         reader.unaudited += why
     return AuditResult(
         findings=tuple(sorted(findings)),
@@ -88,6 +91,11 @@ def audit(
         unaudited=tuple(dict.fromkeys(reader.unaudited)),
         notes=tuple(dict.fromkeys(reader.notes)),
         needs=tuple(sorted(needs)),
+        asking=tuple(
+            dict.fromkeys(
+                (each.file, each.member) for each in audited.images if each.use is not None and each.use.detects
+            )
+        ),
     )
 
 
@@ -281,5 +289,7 @@ def _finding(each: Rule[Audited, Problem], problem: Problem) -> AuditFinding:
         address=problem.address,
         instruction=problem.instruction,
         feature=problem.feature,
+        features=problem.features,
+        mend=mend,
         constructor=problem.constructor,
     )

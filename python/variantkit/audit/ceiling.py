@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import posixpath
 from typing import TYPE_CHECKING
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from variantkit.matrix import Dispatch
 
 __all__ = ["needed_level"]
-
-_MOST = 100
-"""So many functions of one file are named; nobody reads more, and the last finding says how many there are."""
 
 _LEVELS = {level: LEVELS[level] for level in sorted(LEVELS) if level.startswith("x86-64")}
 
@@ -120,18 +118,20 @@ def _check_unknown(audited: Audited) -> Iterator[Problem]:
 
 @rule(
     "VA106 undecoded",
-    what="All that is in executable sections is code, padding, or known to be data.",
+    what="All that is in executable sections is code, padding, or known to be data; the rest counts as not audited.",
     why="Code that cannot be read can hold anything; what is new in a CPU is not read by an older decoder either.",
     mend="Give data a symbol with a type (`.type name, @object`) and a size, or put it into .rodata.",
+    level="warning",
 )
 def _check_undecoded(audited: Audited) -> Iterator[Problem]:
     for image in audited.images:
         if image.use is not None and (ranges := image.use.undecoded):
             first = ranges[0]
             size = sum(each.size for each in ranges)
-            what = f"{_count(size, 'byte')} in {_count(len(ranges), 'place')} are no code, the first in {first.name}"
-            found = problem(image, what, level="error" if image.label else "warning")
-            yield found._replace(symbol=first.name, address=first.address)
+            where = f"the first in {first.name} at {first.address:#x}"
+            what = f"{_count(size, 'byte')} in {_count(len(ranges), 'place')} are no code that can be read, {where}"
+            found = problem(image, what)
+            yield found._replace(symbol=first.name, address=first.address, unaudited=True)
 
 
 def needed_level(image: Image) -> Need:
@@ -141,19 +141,27 @@ def needed_level(image: Image) -> Need:
     level that all of its code needs.
     """
     functions = list(_functions(image))
-    loaded = [each for each in functions if each.constructor]
-    certain = loaded if image.use is not None and image.use.detects else functions
+    asks = image.use is not None and image.use.detects
+    certain = [each for each in functions if each.constructor] if asks else functions
     level, reason = _level(certain)
     whole, _ = _level(functions)
     beyond = {feature for each in functions for feature in each.features} - _LEVELS["x86-64-v4"]
-    need = Need(file=image.file, member=image.member, level=level, whole=whole, beyond=tuple(sorted(beyond)))
+    need = Need(
+        file=image.file,
+        member=image.member,
+        level=level,
+        whole=whole,
+        beyond=tuple(sorted(beyond)),
+        asks_cpu=asks,
+        unfollowed=image.use.unfollowed if image.use is not None else (),
+    )
     if reason is None:
         return need
     function, feature = reason
     use = function.features[feature]
-    return Need(
-        file=need.file, member=need.member, level=level, whole=whole, beyond=need.beyond, symbol=function.name,
-        address=use.address, instruction=use.text, feature=feature, constructor=function.constructor,
+    return dataclasses.replace(
+        need, symbol=function.name, address=use.address, instruction=use.text, feature=feature,
+        constructor=function.constructor,
     )  # fmt: skip
 
 
@@ -175,22 +183,14 @@ def _level(functions: Iterable[FunctionUse]) -> tuple[str, tuple[FunctionUse, st
 
 def _above(image: Image, functions: Iterable[FunctionUse]) -> Iterator[Problem]:
     """Give the first instruction above the label of each function."""
-    number = 0
     for function in functions:
         over = _over(image, function)
         if not over:
             continue
-        number += 1
-        if number <= _MOST:
-            feature, use = min(over.items(), key=lambda item: (item[1].address, item[0]))
-            all_of_them = ", ".join(sorted(over))
-            how = f", called by {function.via} while the library is loaded," if function.via else ""
-            what = (
-                f"{function.name}{how} needs {all_of_them}, which {image.label} lacks: {use.text} at {use.address:#x}"
-            )
-            yield _at(problem(image, what), function, use, feature)
-    if number > _MOST:
-        yield problem(image, f"{number - _MOST:,} more functions need what {image.label} lacks")
+        feature, use = min(over.items(), key=lambda item: (item[1].address, item[0]))
+        how = f", called by {function.via} while the library is loaded," if function.via else ""
+        what = f"{function.name}{how} needs {', '.join(sorted(over))}, which {image.label} lacks: {use.text} at {use.address:#x}"
+        yield _at(problem(image, what), function, use, feature)._replace(features=tuple(sorted(over)))
 
 
 def _over(image: Image, function: FunctionUse) -> dict[str, Use]:

@@ -79,6 +79,8 @@ class CodeUse:
     instructions: int
     functions: tuple[FunctionUse, ...]
     undecoded: tuple[Undecoded, ...]
+    unfollowed: tuple[str, ...]
+    """The functions that run while the library is loaded and call through pointers: what they call is not known."""
     vector_widths: dict[tuple[str, int], int]
     """How many instructions there are of each encoding and width: ("VEX", 256), ("EVEX", 512)."""
     tzcnt: int
@@ -97,15 +99,16 @@ def code_use(binary: Binary) -> CodeUse:
         raise BinaryError(msg)
     from variantkit.audit.features_of import codes
     from variantkit.audit.flow import decode_all
+    from variantkit.audit.loaded import calls_through_pointers, loaded
     from variantkit.audit.spans import sections_of
 
     table, sections = codes(), sections_of(binary)
     decode_all(sections, binary)
     entries = sorted({*binary.constructors, *binary.resolvers})
-    via = _loaded(sections, entries)
+    via = loaded(sections, entries)
     asked = _ask_before(table, sections)
 
-    functions, undecoded, ignored = [], [], 0
+    functions, undecoded, unfollowed, ignored = [], [], [], 0
     vectors, widths = collections.Counter[int](), collections.Counter[tuple[str, int]]()
     for section, span in _spans(sections):
         name = span.names[0]
@@ -117,6 +120,8 @@ def code_use(binary: Binary) -> CodeUse:
                 constructor=id(span) in via, via=via.get(id(span), ""),
             )
         )  # fmt: skip
+        if id(span) in via and calls_through_pointers(section, span):
+            unfollowed.append(name)
         vectors.update(span.vectors)
         undecoded += [Undecoded(address=low, size=high - low, name=name) for low, high in span.undecoded]
     for code, number in vectors.items():
@@ -126,6 +131,7 @@ def code_use(binary: Binary) -> CodeUse:
         instructions=sum(section.begins.count(1) for section in sections),
         functions=tuple(functions),
         undecoded=tuple(sorted(undecoded)),
+        unfollowed=tuple(unfollowed),
         vector_widths=dict(widths),
         tzcnt=ignored,
         detects=binary.asks_cpu or any(table.cpuid in span.guards for _, span in _spans(sections)),
@@ -137,38 +143,6 @@ def _spans(sections: list[Section]) -> Iterator[tuple[Section, Span]]:
         for span in section.spans:
             if span.decoded or span.undecoded:
                 yield section, span
-
-
-def _section_at(sections: list[Section], address: int) -> Section | None:
-    return next((section for section in sections if section.low <= address < section.high), None)
-
-
-def _loaded(sections: list[Section], entries: list[int]) -> dict[int, str]:
-    """Return the spans that run while the library is loaded, by id, with the name of the constructor that reaches them."""
-    from variantkit.audit.follow import slot_of_stub
-
-    via: dict[int, str] = {}
-    todo: list[tuple[Span, str]] = []
-    for entry in entries:
-        if (section := _section_at(sections, entry)) is not None:
-            span = section.span_at(entry)
-            via[id(span)] = ""
-            todo.append((span, span.names[0]))
-    while todo:
-        span, name = todo.pop()
-        for target in span.leaving:
-            called, section = target, _section_at(sections, target)
-            if section is None:
-                continue
-            if (slot := slot_of_stub(section, target)) is not None:
-                # What a stub leads to is what is called; nothing of this file, if it is in no slot.
-                called = section.linked.get(slot, -1)
-                if (section := _section_at(sections, called)) is None:
-                    continue
-            if id(following := section.span_at(called)) not in via:
-                via[id(following)] = name
-                todo.append((following, name))
-    return via
 
 
 def _ask_before(table: Codes, sections: list[Section]) -> set[int]:

@@ -30,7 +30,10 @@ class Problem(NamedTuple):
     address: int = 0
     instruction: str = ""
     feature: str = ""
+    features: tuple[str, ...] = ()
     constructor: bool = False
+    unaudited: bool = False
+    """It is something that could not be audited, more than something that is wrong."""
 
 
 def problem(image: Image, what: str, *, mend: str | None = None, level: Level | None = None) -> Problem:
@@ -75,7 +78,9 @@ What a file is held against:
   with a label;
 * with `--level x86-64`, `-v2`, `-v3` or `-v4`: that level, all files, and `classifiers.toml` is not looked at;
 * with neither: nothing. Then the audit says what the wheel needs: "needs at least x86-64-v3, because of …", with the
-  function and the instruction. Of a file that asks CPUID, only what runs while it is loaded counts for that.
+  function and the instruction. Of a file that asks CPUID, only what runs while it is loaded counts for that: "needs at
+  least x86-64 while it is loaded, and up to x86-64-v4 in code that it may choose when it has asked the CPU". Where a
+  constructor of it calls through pointers, which are not followed, the audit says so.
 
 | exit status | means |
 | --- | --- |
@@ -107,6 +112,7 @@ the end says what is looked at; `--quiet` leaves it out.
 | `rules` | the ids of the rules that were run |
 | `findings` | what is not as it should be, of which each has the keys below |
 | `needs` | where there was nothing to hold a file against: what it needs, one for each native file |
+| `asking` | the `file` and `member` of those that ask the CPU what it has, and may choose among their functions then |
 | `unaudited` | sentences: what could not be audited, why, and what to do |
 | `notes` | sentences: what was left out on purpose |
 
@@ -118,13 +124,17 @@ the end says what is looked at; `--quiet` leaves it out.
 | `message` | a sentence on what is wrong, and one on what to do |
 | `symbol`, `address` | the function, and the place of the instruction as the file has it; "" and 0 where it is about none |
 | `instruction`, `feature` | the instruction, and the CPU feature that is missing; "" where it is about none |
+| `features` | all CPU features that the function needs and may not need |
 | `constructor` | whether that runs while the file is loaded |
+| `mend` | what to do: how the message ends |
 
 | key of a need | is |
 | --- | --- |
 | `file`, `member` | as above |
-| `level` | the lowest level that has all that the file needs on every machine |
+| `level` | the lowest level that has all that the file needs on every machine; of one that asks CPUID, while it is loaded |
 | `symbol`, `address`, `instruction`, `feature`, `constructor` | the instruction that needs that level, as above; "" and 0 for the lowest one |
 | `whole` | the level of all its code, where it asks CPUID before some of it |
+| `asks_cpu` | whether it does |
+| `unfollowed` | a list of the functions that run while it is loaded and call through pointers, which are not followed |
 | `beyond` | a list of CPU features that it has code for and no level has |
 """

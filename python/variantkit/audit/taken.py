@@ -162,12 +162,13 @@ def _is_read(section: Section, lea: Instruction) -> bool:
     table, register, is_read = codes(), lea.op0_register, False
     part = section.part(lea.next_ip, min(lea.next_ip + _NEAR * _LONGEST, section.high))
     for number, each in enumerate(Decoder(64, part, ip=lea.next_ip)):
-        if each.code in table.through and each.op0_kind == OpKind.REGISTER:
+        is_register = each.op0_kind == OpKind.REGISTER
+        if is_register and each.code in table.through:
             return is_read and each.op0_register != register
         if number == _NEAR or table.kinds[each.code] & (table.ENDS | table.CALL):
             break
-        if register in {each.memory_base, each.memory_index} and each.code not in _LEAS:
-            is_read = True
-        if each.op0_kind == OpKind.REGISTER and each.op0_register == register:
+        if each.code not in _LEAS:
+            is_read |= register in {each.memory_base, each.memory_index}
+        if is_register and each.op0_register == register:
             break
     return is_read
