@@ -95,7 +95,7 @@ def _copies(
         folder: sorted({item.version for item in facts.distributions if item.folder == folder and item.name in names})
         for folder in (used, other)
     }
-    told = versions if versions[used] != versions[other] else {}
+    told = versions if all(versions.values()) and versions[used] != versions[other] else {}
     first, second = (
         f"{folder}{f' ({words})' if (words := ', '.join(told.get(folder, ()))) else ''}" for folder in (used, other)
     )
@@ -121,7 +121,7 @@ def _removal(
                 return folder, f"set PYTHONPATH={rest}"
             return folder, f'export PYTHONPATH="{rest}"' if rest else "unset PYTHONPATH"
         if folder == facts.current:
-            return folder, f"cd {Path(folder).anchor} (it is found only because it is in the current folder)"
+            return folder, f"cd {Path(folder).anchor}  # {folder} is in the path as the current folder only"
     recorded = {
         folder: [name for name in names if any(item.folder == folder for item in by_name.get(normal(name), ()))]
         for folder in (used, other)
@@ -157,4 +157,5 @@ def _wheel_and_variant(facts: Facts) -> Iterator[Finding]:
                     rule="duplicate",
                     message=f"The library of {name} is in {' and in '.join(twice)}.",
                     mend=uninstalling(facts, [f"{facts.catalogue.distribution}-{name}"]),
+                    about=frozenset({normal(f"{facts.catalogue.distribution}-{name}")}),
                 )
