@@ -101,7 +101,7 @@ def mending(facts: Facts, classifier: str | None, other: str = "") -> str:
 
 def hint(facts: Facts, mend: str) -> str:
     """Return what may have to be added to a command that asks an index for a version, "" where it is complete."""
-    asks = "==" in mend and (" -m pip install " in mend or mend.startswith("uv pip install "))
+    asks = "==" in mend and "pip install " in mend
     return _HINT if asks and not facts.index_configured else ""
 
 
