@@ -62,6 +62,8 @@ class Binary:
     linked: tuple[tuple[int, int], ...] = ()
     """Slots that the loader fills with a place in code of this very file, and its address: what a PLT stub jumps through,
     or a call through a pointer that has a value from the start."""
+    imported: tuple[int, ...] = ()
+    """Slots in which it puts what another library has, or what a resolver chooses; of ELF files only."""
     asks_cpu: bool = False
     """It takes what the CPU has from another library, where GCC's runtime keeps it."""
     exported: tuple[str, ...] = ()

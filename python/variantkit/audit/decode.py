@@ -106,6 +106,8 @@ def code_use(binary: Binary) -> CodeUse:
     decode_all(sections, binary)
     entries = sorted({*binary.constructors, *binary.resolvers})
     via = loaded(sections, entries)
+    # Of other formats, what is not known to be filled is taken for what another library has.
+    slots = {*binary.imported, *dict(binary.linked)} if binary.format == "ELF" else None
     asked = _ask_before(table, sections)
 
     functions, undecoded, unfollowed, ignored = [], [], [], 0
@@ -120,7 +122,7 @@ def code_use(binary: Binary) -> CodeUse:
                 constructor=id(span) in via, via=via.get(id(span), ""),
             )
         )  # fmt: skip
-        if id(span) in via and calls_through_pointers(section, span):
+        if id(span) in via and calls_through_pointers(section, span, slots):
             unfollowed.append(name)
         vectors.update(span.vectors)
         undecoded += [Undecoded(address=low, size=high - low, name=name) for low, high in span.undecoded]

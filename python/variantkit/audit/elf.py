@@ -84,6 +84,7 @@ def read_elf(data: bytes) -> Binary:
         constructors=constructors,
         resolvers=tuple(sorted({*resolvers, *(each.value for each in defined if each.type == _TYPE.GNU_IFUNC)})),
         linked=loading.linked,
+        imported=loading.imported,
         pointed=tuple(sorted({*loading.pointed, *looked_up})),
         asks_cpu=any(text_of(each.name) in _CPU for each in elf.imported_symbols),
         exported=tuple(sorted({text_of(each.name) for each in elf.exported_symbols if each.name})),

@@ -32,6 +32,7 @@ class AtLoad:
     constructors: tuple[int, ...]
     resolvers: frozenset[int]
     linked: tuple[tuple[int, int], ...]
+    imported: tuple[int, ...]
     pointed: tuple[int, ...]
     relocated_code: bool
 
@@ -45,6 +46,7 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
     arrays = list(_arrays(elf))
     resolvers: set[int] = set()
     linked: set[tuple[int, int]] = set()
+    imported: set[int] = set()
     pointed = {elf.header.entrypoint, *_values(elf, _TAG.FINI)}
     # The file may have anything where a relocation is going to write.
     relocated: dict[int, int] = {}
@@ -66,6 +68,8 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
         elif target:
             pointed.add(target)
             linked.add((place, target))
+        if not target or kind in _RESOLVED:
+            imported.add(place)
         for begin, end in arrays:
             if begin - pointer < place < end:
                 if (
@@ -87,6 +91,7 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
     return AtLoad(
         constructors=tuple(constructors),
         resolvers=frozenset(resolvers),
+        imported=tuple(sorted(imported)),
         linked=tuple(sorted((slot, target) for slot, target in linked if inside(target))),
         pointed=tuple(sorted(target for target in pointed if target and inside(target))),
         relocated_code=relocated_code,

@@ -10,7 +10,7 @@ from variantkit.audit.features_of import codes
 from variantkit.audit.follow import slot_of_stub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from iced_x86 import Instruction
 
@@ -47,8 +47,11 @@ def loaded(sections: Sequence[Section], entries: Iterable[int]) -> dict[int, str
     return via
 
 
-def calls_through_pointers(section: Section, span: Span) -> bool:
-    """Return whether a function calls what a pointer points to that is neither a slot of the loader nor a constant."""
+def calls_through_pointers(section: Section, span: Span, slots: Container[int] | None) -> bool:
+    """Return whether a function calls what a pointer points to that the loader does not fill.
+
+    `slots` has those that it does fill; None where that is not known, and takes all that have an address for such slots.
+    """
     table = codes()
     written: dict[int, Instruction] = {}
     for each in Decoder(64, section.part(span.low, span.high), ip=span.low):
@@ -59,19 +62,21 @@ def calls_through_pointers(section: Section, span: Span) -> bool:
             if each.op0_kind == OpKind.REGISTER:
                 pointer = written.get(each.op0_register)
             is_jump = bool(table.kinds[each.code] & table.ENDS)
-            if _is_pointer(pointer, is_jump=is_jump):
+            if _is_pointer(pointer, slots, is_jump=is_jump):
                 return True
         elif each.op0_kind == OpKind.REGISTER and each.mnemonic not in _ONLY_READ:
             written[each.op0_register] = each
     return False
 
 
-def _is_pointer(source: Instruction | None, *, is_jump: bool) -> bool:
+def _is_pointer(source: Instruction | None, slots: Container[int] | None, *, is_jump: bool) -> bool:
     """Return whether an address comes from memory that nobody knows; a jump may be one of a table of cases."""
     if source is None:
         return not is_jump
     if source.is_ip_rel_memory_operand:
-        return False  # the loader fills it, or what it holds from the start is followed
+        if source.mnemonic == Mnemonic.LEA:
+            return True
+        return slots is not None and source.ip_rel_memory_address not in slots
     if OpKind.MEMORY not in {source.op0_kind, source.op1_kind}:
         return not is_jump
     return not is_jump or source.memory_index == Register.NONE
