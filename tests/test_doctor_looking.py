@@ -229,6 +229,28 @@ def test_a_forced_classifier_that_is_not_there(
     assert found == {"setting": "GIZMO_CLASSIFIER=avx9: gizmo-kit has no such classifier."}
 
 
+def test_the_command_for_a_catalogue_that_cannot_be_read(
+    tree: Tree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the version and the installer, and the file that it was installed from."""
+    recorded(tree, "gizmo-kit", tree.package)
+    info = tree.root / "gizmo_kit-1.2.0.dist-info"
+    (info / "entry_points.txt").write_text("[variantkit]\ngizmo = gizmo._catalogue:CATALOGUE\n")
+    (tree.package / "_catalogue.py").unlink()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (finding,) = examined(capsys)[1]["findings"]
+    assert finding["mend"].endswith(" -m pip install --force-reinstall --no-deps gizmo-kit==1.2.0")
+    assert finding["hint"] == "add the --index-url or --find-links that it was installed with"
+    (info / "INSTALLER").write_text("uv\n")
+    assert examined(capsys)[1]["findings"][0]["mend"].startswith("uv pip install ")
+    (info / "direct_url.json").write_text(json.dumps({"url": tree.root.as_uri(), "dir_info": {}}))
+    (finding,) = examined(capsys)[1]["findings"]
+    assert finding["mend"].endswith(f" --reinstall --no-deps {tree.root}")
+    assert finding["hint"] == ""
+
+
 @pytest.mark.parametrize("content", ["CATALOGUE =", "raise SystemError('x')", "x = 1", "import nothing_here", "\0"])
 def test_a_catalogue_that_cannot_be_read(tree: Tree, content: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tree.package / "_catalogue.py").write_text(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import re
 import sys
 from importlib import metadata
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variantkit import doctor, report
+from variantkit.doctor import files, indexes
 from variantkit.doctor import report as words
+from variantkit.doctor.words import hint, mending_unread
 from variantkit.errors import PackageNotFoundError
 
 if TYPE_CHECKING:
@@ -109,10 +112,15 @@ def _lost(name: str, error: Exception) -> Finding | None:
     if not owner and (spec is None or isinstance(error, PackageNotFoundError)):
         return None
     why = "its catalogue is missing" if isinstance(error, PackageNotFoundError) else _words(error)
+    mend, configured = f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}", False
+    if items := files.distributions([owner or name], [entry for entry in sys.path if entry]):
+        mend = mending_unread(name, items[0], items[0].installer)
+        configured = indexes.configured(items[0].installer, os.environ)
     return doctor.Finding(
         rule="package-damaged",
         message=f"The package {name} is not as it was installed: {why}.",
-        mend=f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}",
+        mend=mend,
+        hint=hint(mend, index_configured=configured),
     )
 
 

@@ -47,7 +47,7 @@ class Distribution:
     """An installed distribution.
 
     `folder` is where its files are, `metadata` its .dist-info; `tags` are those of its wheel. `direct` is the file, folder or
-    address that it was installed from in place of an index (PEP 610), in the words of pip.
+    address that it was installed from in place of an index (PEP 610), in the words of pip, `installer` is who installed it.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Distribution:
     damage: tuple[Damage, ...] = ()
     direct: str = ""
     editable: bool = False
+    installer: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

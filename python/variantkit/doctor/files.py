@@ -65,6 +65,7 @@ def _distribution(item: metadata.Distribution) -> Distribution:
         damage=(*damage, *(_damage(record, folder) if record is not None else ())),
         direct=direct,
         editable=editable,
+        installer=(item.read_text("INSTALLER") or "").strip(),
     )
 
 

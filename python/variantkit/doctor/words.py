@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from variantkit.catalogue import Catalogue
 from variantkit.installer import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from variantkit.doctor.facts import Facts
+    from variantkit.doctor.facts import Distribution, Facts
     from variantkit.select import Installed
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "library_folder",
     "listed",
     "mending",
+    "mending_unread",
     "normal",
     "owner",
     "root",
@@ -89,20 +91,31 @@ def mending(facts: Facts, classifier: str | None, other: str = "") -> str:
     *words, wanted = command(facts.catalogue, extra, repair=True, installer=facts.installer).split(" ")
     if classifier is None:
         wanted = other
-    if facts.installer in {"conda", "pdm", "pixi", "uv-pixi"} or facts.installer.startswith("poetry"):
-        return " ".join([*words, wanted])
-    for item in facts.distributions:
+    return " ".join([*words, _from_where(wanted, facts.distributions)])
+
+
+def mending_unread(package: str, item: Distribution, installer: str) -> str:
+    """Return the command that reinstalls the distribution of a package whose catalogue cannot be read."""
+    catalogue = Catalogue(
+        distribution=item.name, package=package, version=item.version, base="", prefix="", cpuid="", classifiers=()
+    )
+    *words, wanted = command(catalogue, repair=True, installer=installer).split(" ")
+    return " ".join([*words, _from_where(wanted, [item])])
+
+
+def _from_where(wanted: str, distributions: Iterable[Distribution]) -> str:
+    """Return what to ask an installer for: the file, folder or repository that a distribution came from, where it did."""
+    for item in distributions:
         # One of another version would only bring that back.
         if item.direct and normal(wanted) == normal(f"{item.name}=={item.version}"):
-            wanted = f"{'-e ' if item.editable else ''}{_quoted(item.direct)}"
-            break
-    return " ".join([*words, wanted])
+            return f"{'-e ' if item.editable else ''}{_quoted(item.direct)}"
+    return wanted
 
 
-def hint(facts: Facts, mend: str) -> str:
+def hint(mend: str, *, index_configured: bool) -> str:
     """Return what may have to be added to a command that asks an index for a version, "" where it is complete."""
     asks = "==" in mend and "pip install " in mend
-    return _HINT if asks and not facts.index_configured else ""
+    return _HINT if asks and not index_configured else ""
 
 
 def uninstalling(facts: Facts, names: Sequence[str], *, yes: bool = False) -> str:
