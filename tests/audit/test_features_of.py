@@ -6,7 +6,7 @@ import iced_x86
 import pytest
 
 from machine_code import assembled, features, function, needs
-from variantkit.audit.features_of import UNKNOWN, codes
+from variantkit.audit.features_of import _UNLIKELY, UNKNOWN, codes
 from variantkit.features import BASELINE, CODE_ONLY, IMPLIES, KNOWN, LEVELS, X86
 
 NAMES = {value: name for name, value in vars(iced_x86.Code).items() if isinstance(value, int)}
@@ -144,3 +144,20 @@ def test_every_code_has_its_place_in_each_table() -> None:
     assert table.vectors[iced_x86.Code.VEX_VPADDD_YMM_YMM_YMMM256] == ("VEX", 256)
     assert table.vectors[iced_x86.Code.EVEX_VADDPS_ZMM_K1Z_ZMM_ZMMM512B32_ER] == ("EVEX", 512)
     assert table.vectors[iced_x86.Code.VEX_ANDN_R32_R32_RM32] is None
+
+
+def test_what_is_hardly_ever_code_is_spelled_as_iced_x86_does() -> None:
+    spelled = {NAMES[code] for code in codes().unlikely}
+    assert all(any(name.startswith(begin) for name in spelled) for begin in _UNLIKELY)
+    # What compilers do write, and the vector instructions with the names of string instructions.
+    written = {
+        "CMPSD_XMM_XMMM64_IMM8",
+        "RETNQ",
+        "JMP_RM64",
+        "CALL_RM64",
+        "ADD_R8_RM8",
+        "ADD_RM32_R32",
+        "VEX_VPADDD_YMM_YMM_YMMM256",
+    }
+    assert spelled.isdisjoint(written)
+    assert written <= set(NAMES.values())

@@ -1,7 +1,8 @@
 """Which CPU features the machine code of a binary needs, function by function.
 
-Every executable byte is decoded, each function from its own start. What that cannot say: where an indirect call leads,
-what code another library has, what a program makes at run time.
+Every executable byte is decoded, each function from its own start, and what only an address in a register or in memory
+leads to from there. What that cannot say: which of them an indirect call leads to, what code another library has, what a
+program makes at run time.
 """
 
 from __future__ import annotations
