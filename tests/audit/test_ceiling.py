@@ -194,6 +194,7 @@ def test_code_that_cannot_be_read_is_not_audited(compiler: str, tmp_path: Path) 
         assert result.status == 2
         (why,) = result.unaudited
         assert "library.so: 3 bytes in 1 place are no code that can be read, the first in broken at 0x" in why
+        assert "Give data a symbol with a type" in why
         assert [(each.rule, each.level, each.symbol) for each in result.findings] == [("VA106", "warning", "broken")]
     # A violation is the stronger word.
     path = assembled(compiler, tmp_path, function("broken", ".byte 0x06; ret") + function("f", "vzeroupper; ret"))

@@ -79,7 +79,9 @@ def audit(
         problems, why = _find(each, audited)
         findings |= {_finding(each, problem) for problem in problems}
         reader.unaudited += (
-            f"{shown(problem.file)}: {problem.member}: {problem.what}." for problem in problems if problem.unaudited
+            f"{shown(problem.file)}: {problem.member}: {_finding(each, problem).message}"
+            for problem in problems
+            if problem.unaudited
         )
         reader.unaudited += why
     return AuditResult(
