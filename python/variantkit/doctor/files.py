@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from variantkit.doctor.facts import Damage, Distribution
 from variantkit.installed import search_folders
@@ -74,6 +73,11 @@ def _direct(text: str) -> tuple[str, bool]:
 
     `text` is a direct_url.json (https://packaging.python.org/specifications/direct-url-data-structure/).
     """
+    if not text:
+        return "", False
+    # It brings HTTP and OpenSSL with it.
+    from urllib.request import url2pathname
+
     try:
         data = json.loads(text)
         url, part = str(data["url"]), str(data.get("subdirectory") or "")
@@ -86,7 +90,7 @@ def _direct(text: str) -> tuple[str, bool]:
             return url, False
         path = Path(url2pathname(urlsplit(url).path), part if "dir_info" in data else "")
         return (str(path) if path.exists() else ""), editable
-    except (ValueError, LookupError, TypeError, AttributeError, OSError):  # none, or damaged
+    except (ValueError, LookupError, TypeError, AttributeError, OSError):  # damaged
         return "", False
 
 
