@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from variantkit.catalogue import Catalogue
 
-__all__ = ["command", "installer_name"]
+__all__ = ["command", "installer_name", "quoted"]
 
 
 def command(
@@ -86,16 +86,17 @@ def _python(environ: Mapping[str, str]) -> str:
             if same and os.path.samefile(found, executable):
                 return "python"
             break
-    return _quoted(executable)
+    return quoted(executable)
 
 
 def _uv_python(environ: Mapping[str, str]) -> str:
     active = environ.get("VIRTUAL_ENV", "")
     if active and os.path.normcase(os.path.abspath(active)) == os.path.normcase(os.path.abspath(sys.prefix)):
         return ""
-    return f" --python {_quoted(sys.executable)}" if sys.executable and not getattr(sys, "frozen", False) else ""
+    return f" --python {quoted(sys.executable)}" if sys.executable and not getattr(sys, "frozen", False) else ""
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
+    """Return a path as a word of a shell command."""
     plain = all(letter.isalnum() or letter in "/\\:._-+" for letter in path)
     return path if plain else f'"{path}"'

@@ -114,7 +114,7 @@ def _lost(name: str, error: Exception) -> Finding | None:
     why = "its catalogue is missing" if isinstance(error, PackageNotFoundError) else _words(error)
     mend, configured = f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}", False
     if items := files.distributions([owner or name], [entry for entry in sys.path if entry]):
-        mend = mending_unread(name, items[0], items[0].installer)
+        mend = mending_unread(name, items[0])
         configured = indexes.configured(items[0].installer, os.environ)
     return doctor.Finding(
         rule="package-damaged",

@@ -67,8 +67,8 @@ class Distribution:
 class Import:
     """What `import` did in a fresh process; `openmp` are the OpenMP runtimes that were mapped after it.
 
-    `why` is empty where it passed. `gil` is whether a free-threaded Python had a GIL after it. `held_back` is the classifier that
-    would have been loaded, and was not, because its library is not the published one.
+    `why` is empty where it passed. `gil` is whether a free-threaded Python had a GIL after it. `held_back` is the classifier
+    that would have been loaded, and was not, because its library is not the published one.
     """
 
     outcome: Outcome

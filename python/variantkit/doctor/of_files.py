@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from variantkit.doctor.facts import Distribution, Facts
 
-__all__ = ["findings", "reinstalling", "wanted_version"]
+__all__ = ["findings", "reinstalling"]
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def _classifier(facts: Facts, item: Distribution) -> str | None:
 def reinstalling(facts: Facts, item: Distribution) -> str:
     """Return the command that installs a distribution again, in the version that it should have."""
     name = _classifier(facts, item)
-    return mending(facts, name, other=f"{item.name}=={wanted_version(facts, item) or item.version}")
+    return mending(facts, name, other=f"{item.name}=={_wanted_version(facts, item) or item.version}")
 
 
 def _about(item: Distribution) -> frozenset[str]:
@@ -87,7 +87,7 @@ def _versions(facts: Facts) -> Iterator[Finding]:
             about=about(facts, name),
         )
     for item in facts.distributions:
-        wanted = wanted_version(facts, item)
+        wanted = _wanted_version(facts, item)
         if wanted and item.version != wanted and _classifier(facts, item) not in wrong:
             yield Finding(
                 rule="version-mismatch",
@@ -98,7 +98,7 @@ def _versions(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def wanted_version(facts: Facts, item: Distribution) -> str:
+def _wanted_version(facts: Facts, item: Distribution) -> str:
     """Return the version that a distribution should have, "" where it is not said."""
     if _classifier(facts, item) is not None:
         return facts.catalogue.version

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.catalogue import Catalogue
-from variantkit.installer import command
+from variantkit.installer import command, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,12 +94,12 @@ def mending(facts: Facts, classifier: str | None, other: str = "") -> str:
     return " ".join([*words, _from_where(wanted, facts.distributions)])
 
 
-def mending_unread(package: str, item: Distribution, installer: str) -> str:
+def mending_unread(package: str, item: Distribution) -> str:
     """Return the command that reinstalls the distribution of a package whose catalogue cannot be read."""
     catalogue = Catalogue(
         distribution=item.name, package=package, version=item.version, base="", prefix="", cpuid="", classifiers=()
     )
-    *words, wanted = command(catalogue, repair=True, installer=installer).split(" ")
+    *words, wanted = command(catalogue, repair=True, installer=item.installer).split(" ")
     return " ".join([*words, _from_where(wanted, [item])])
 
 
@@ -108,7 +108,7 @@ def _from_where(wanted: str, distributions: Iterable[Distribution]) -> str:
     for item in distributions:
         # One of another version would only bring that back.
         if item.direct and normal(wanted) == normal(f"{item.name}=={item.version}"):
-            return f"{'-e ' if item.editable else ''}{_quoted(item.direct)}"
+            return f"{'-e ' if item.editable else ''}{quoted(item.direct)}"
     return wanted
 
 
@@ -125,8 +125,3 @@ def uninstalling(facts: Facts, names: Sequence[str], *, yes: bool = False) -> st
     words = command(facts.catalogue, installer="uv" if facts.installer == "uv" else "pip").split(" ")[:-1]
     asked = ["--yes"] if yes and facts.installer != "uv" else []
     return " ".join([*words, *asked, *names]).replace("pip install", "pip uninstall", 1)
-
-
-def _quoted(path: str) -> str:
-    plain = all(letter.isalnum() or letter in "/\\:._-+" for letter in path)
-    return path if plain else f'"{path}"'
