@@ -100,7 +100,7 @@ def test_there_is_nothing_to_say_of_other_archives(tmp_path: Path) -> None:
 
 
 def test_there_is_an_end_to_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nested, "LARGEST", 1 << 20)
+    monkeypatch.setattr(nested, "MOST_UNPACKED", 1 << 20)
     bomb = tarred({"zeros": bytes(4 << 20), "lib.so": NATIVE}, "w:xz")
     many = zipped({str(number): b"" for number in range(300)})
     for data in (bomb, many):

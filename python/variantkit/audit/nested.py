@@ -1,7 +1,7 @@
 """Archives and compressed files within a wheel or a folder: native files in them are executed, and nobody audits them there.
 
 Only what begins like one is looked into, as far as it takes to know whether a native file is in it, and never further than
-`LARGEST` bytes unpacked for all of a wheel.
+`MOST_UNPACKED` bytes unpacked for all of a wheel.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if sys.version_info >= (3, 14):
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["HEAD", "LARGEST", "SHORT", "Budget", "archive_of", "hidden"]
+__all__ = ["HEAD", "MOST_UNPACKED", "SHORT", "Budget", "hidden"]
 
 HEAD = 512
 """How many bytes of a file it takes to see what it is: a block of a tar archive."""
-LARGEST = 512 << 20
+MOST_UNPACKED = 512 << 20
 SHORT = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """How members of a zip archive may be packed; of the other ways, `zipfile` unpacks without an end what it has read."""
 
@@ -68,7 +68,7 @@ class Budget:
     """How much may still be unpacked of what lies in one wheel or folder."""
 
     def __init__(self) -> None:
-        self._left = LARGEST
+        self._left = MOST_UNPACKED
 
     def take(self, size: int) -> None:
         """Count bytes that were unpacked; raise where they are too many."""
@@ -77,7 +77,7 @@ class Budget:
             raise _TooMuchError
 
 
-def archive_of(head: bytes) -> str:
+def _archive_of(head: bytes) -> str:
     """Return what kind of archive begins so, "" where it is none; `HEAD` bytes are needed for all of them."""
     for beginning, kind in _BEGINNINGS.items():
         if head.startswith(beginning):
@@ -96,7 +96,7 @@ def hidden(member: str, head: bytes, read: Callable[[], IO[bytes]], budget: Budg
 
     `read` opens the file at its beginning. There is nothing to say of archives without native files.
     """
-    if not archive_of(head):
+    if not _archive_of(head):
         return
     found = _hidden(member, head, read, budget)
     yield from itertools.islice(found, _MOST)
@@ -109,7 +109,7 @@ def _hidden(member: str, head: bytes, read: Callable[[], IO[bytes]], budget: Bud
         with read() as file:
             yield from _look(member, head, file, budget, 0)
     except _TooMuchError:
-        yield member, f"there is more to unpack than the {LARGEST >> 20} MiB that are looked through. {_INSTEAD}"
+        yield member, f"there is more to unpack than the {MOST_UNPACKED >> 20} MiB that are looked through. {_INSTEAD}"
     except (*DAMAGE, MemoryError) as error:
         what = str(error) or type(error).__name__
         yield member, f"it is an archive that cannot be read: {what}. Mend it, or leave it out."
@@ -117,7 +117,7 @@ def _hidden(member: str, head: bytes, read: Callable[[], IO[bytes]], budget: Bud
 
 def _look(member: str, head: bytes, file: Any, budget: Budget, depth: int) -> Iterator[tuple[str, str]]:
     """Return what is in an archive; `file` is at its beginning, and need not be one that can be searched."""
-    kind = archive_of(head)
+    kind = _archive_of(head)
     if not kind:
         return
     if depth == _DEEPEST:
@@ -212,7 +212,7 @@ class _Counted:
         return data
 
     def head(self) -> bytes:
-        """Return the first bytes, all that `archive_of` needs where there are as many."""
+        """Return the first bytes, all that `_archive_of` needs where there are as many."""
         head = b""
         while len(head) < HEAD and (more := self.read(HEAD - len(head))):
             head += more
