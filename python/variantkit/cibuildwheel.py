@@ -51,9 +51,9 @@ def container_machine() -> str:
 def choose_container_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list[Interpreter]:
     """Return one interpreter in the container per base wheel of the project in `root`.
 
-    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI, or versions; without it, those of all of CPython
-    that cibuildwheel has and the project allows, without the free-threaded ones. Raises `InterpreterNotFoundError` for one
-    that cibuildwheel does not build for, and `BuildError` when there is no cibuildwheel.
+    `wanted` are tags such as "cp311", or "cp312-abi3" for the stable ABI, or versions, "3.11"; without it, those of all
+    versions of CPython that cibuildwheel has and the project allows, without the free-threaded ones. Raises
+    `InterpreterNotFoundError` for one that cibuildwheel does not build for, and `BuildError` when there is no cibuildwheel.
     """
     api = read_pyproject(root).get("tool", {}).get("scikit-build", {}).get("wheel", {}).get("py-api", "")
     by_abi: dict[str, Interpreter] = {}

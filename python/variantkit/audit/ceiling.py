@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from variantkit.audit.features_of import UNKNOWN
 from variantkit.audit.result import Need
 from variantkit.audit.rules import problem, rule
+from variantkit.check.findings import count
 from variantkit.features import BASELINE, IMPLIES, LEVELS
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _check_undecoded(audited: Audited) -> Iterator[Problem]:
             first = ranges[0]
             size = sum(each.size for each in ranges)
             where = f"the first in {first.name} at {first.address:#x}"
-            what = f"{_count(size, 'byte')} in {_count(len(ranges), 'place')} are no code that can be read, {where}"
+            what = f"{count(size, 'byte')} in {count(len(ranges), 'place')} are no code that can be read, {where}"
             found = problem(image, what)
             yield found._replace(symbol=first.name, address=first.address, unaudited=True)
 
@@ -189,8 +190,9 @@ def _above(image: Image, functions: Iterable[FunctionUse]) -> Iterator[Problem]:
             continue
         feature, use = min(over.items(), key=lambda item: (item[1].address, item[0]))
         how = f", called by {function.via} while the library is loaded," if function.via else ""
-        what = f"{function.name}{how} needs {', '.join(sorted(over))}, which {image.label} lacks: {use.text} at {use.address:#x}"
-        yield _at(problem(image, what), function, use, feature)._replace(features=tuple(sorted(over)))
+        features = tuple(sorted(over))
+        what = f"{function.name}{how} needs {', '.join(features)}, which {image.label} lacks: {use.text} at {use.address:#x}"
+        yield _at(problem(image, what), function, use, feature)._replace(features=features)
 
 
 def _over(image: Image, function: FunctionUse) -> dict[str, Use]:
@@ -237,7 +239,3 @@ def _at(found: Problem, function: FunctionUse, use: Use, feature: str) -> Proble
         symbol=function.name, address=use.address, instruction=use.text, feature=feature,
         constructor=function.constructor,
     )  # fmt: skip
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,8 +7,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from variantkit.audit.told import count, told_findings, told_needs
-from variantkit.check.findings import shown
+from variantkit.audit.told import told_findings, told_needs
+from variantkit.check.findings import count, shown
 from variantkit.printable import printable
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from variantkit.check.findings import shown
+from variantkit.check.findings import count, shown
 from variantkit.features import LEVELS
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from variantkit.audit.result import AuditFinding, Need
 
-__all__ = ["count", "told_findings", "told_needs"]
+__all__ = ["told_findings", "told_needs"]
 
 _CONSTRUCTORS, _FUNCTIONS = "VA102", "VA101"
 # So many functions of one file are listed, of a rule that may find thousands. Those that run at load come first.
@@ -73,7 +73,8 @@ def _told_file(file: Path, own: Sequence[Need]) -> list[str]:
     if _order(whole) > _order(highest.level):
         # What does not ask needs all of its code to be able to run, and not only what runs at load.
         sure = highest.asks_cpu or not highest.instruction
-        head += f"{' while it is loaded' if sure else ''}, and up to {whole} in code that it may choose when it has asked the CPU"
+        head += " while it is loaded" if sure else ""
+        head += f", and up to {whole} in code that it may choose when it has asked the CPU"
         lines = [head, f"  It needs {highest.level}{because}"] if because else [head]
     else:
         lines = [head + because]
@@ -90,11 +91,6 @@ def _told_file(file: Path, own: Sequence[Need]) -> list[str]:
     if beyond := sorted({feature for each in own for feature in each.beyond}):
         lines.append(f"  It has code for what no level promises: {', '.join(beyond)}")
     return lines
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number and what it counts."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _place(file: Path, member: str) -> str:

@@ -74,8 +74,8 @@ class Result:
     def summary(self) -> str:
         """Return one line that counts."""
         counts = Counter(finding.level for finding in self.findings)
-        found = ", ".join(_count(counts[level], level) for level in ("error", "warning") if counts[level])
-        return f"{_count(self.files, 'file')}, {_count(self.rules_run, 'rule')}: {found or 'no findings'}"
+        found = ", ".join(count(counts[level], level) for level in ("error", "warning") if counts[level])
+        return f"{count(self.files, 'file')}, {count(self.rules_run, 'rule')}: {found or 'no findings'}"
 
     def json(self) -> str:
         """Return all of it for programs."""
@@ -98,5 +98,6 @@ def shown(path: Path) -> str:
     return str(path) if relative.startswith("..") else relative
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str) -> str:
+    """Return a number and what it counts."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

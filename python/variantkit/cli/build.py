@@ -42,8 +42,8 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         "--python",
         type=words,
         metavar="ABI,...",
-        help="base wheels for these, such as cp311,cp312-abi3, or 3.11,3.12 (all Pythons found on this machine; with cibuildwheel all "
-        "that it knows, without the free-threaded ones)",
+        help="base wheels for these, such as cp311,cp312-abi3, or 3.11,3.12 (all Pythons found on this machine; with "
+        "cibuildwheel all that it knows, without the free-threaded ones)",
     )
     parser.add_argument(
         "--builder",
