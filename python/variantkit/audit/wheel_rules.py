@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from variantkit.audit.rules import Problem, problem, rule
+from variantkit.check.library_rules import over_budget
 from variantkit.errors import UncheckedError, WheelError
 from variantkit.platforms import systems
 
@@ -156,8 +157,6 @@ def _violations(path: Path, report: dict[str, Any]) -> Iterator[Problem]:
     needs="matrix",
 )
 def _check_size(audited: Audited) -> Iterator[Problem]:
-    from variantkit.check.library_rules import over_budget
-
     for package in audited.packages:
         rows = _rows(package, audited.matrix)
         if rows and (what := over_budget(package.path.stat().st_size, rows)):
