@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["Section", "Span", "sections_of"]
 
 
-_NO_CODES: dict[int, int] = {}
-
-
 class Span:
     """Code that is decoded from its first byte on, and what was found in it.
 
