@@ -10,7 +10,7 @@ import signal
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,9 @@ from variantkit.cli.doctor import HEALTHY, ILL
 from variantkit.doctor import files, indexes, machine, processes
 from variantkit.doctor.child import openmp_runtimes
 from variantkit.report import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # This machine, and a package that is not installed by an installer.
 IGNORED = "busy,fewer-cpus,hidden-features,no-avx,better-classifier,source-missing,threads-setting,too-many-threads"
@@ -129,7 +132,8 @@ def recorded(tree: Tree, name: str, folder: Path) -> None:
     info = tree.root / f"{name.replace('-', '_')}-1.2.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2.0\n")
-    rows = [row(tree.root, file) for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
+    found = [info / "METADATA", *sorted(folder.rglob("*"))]
+    rows = [row(tree.root, file) for file in found if file.is_file() and file.suffix != ".pyc"]
     (info / "RECORD").write_text("\n".join([*rows, f"{info.name}/RECORD,,"]) + "\n")
 
 
@@ -184,8 +188,9 @@ def test_a_library_that_was_replaced_with_its_manifest_is_not_started(
 
 
 def test_the_only_library_was_replaced(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tree.package / "classifiers"
-    recorded(tree, "gizmo-kit", folder)
+    planted(tree, "generic")
+    tree.install("generic", SHA256=hashlib.sha256(b"library").hexdigest())
+    recorded(tree, "gizmo-kit", tree.package)
     mark = planted(tree, "generic")
     status, report, found = examined(capsys)
     assert (status, set(found)) == (ILL, {"library-damaged"})
@@ -431,7 +436,7 @@ def distribution(site: Path, name: str, version: str = "1.2.0", **contents: byte
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Dist: numpy>=1\n"
     )
     (info / "WHEEL").write_text("Wheel-Version: 1.0\nTag: cp311-cp311-linux_x86_64\nTag: cp311-abi3-linux_x86_64\n")
-    record = []
+    record = [row(site, info / "METADATA")]
     for file, content in contents.items():
         path = site / name / f"{file}.py"
         path.parent.mkdir(exist_ok=True)
@@ -461,10 +466,80 @@ def test_files_are_compared_with_record(tmp_path: Path) -> None:
     (info / "METADATA").unlink()
     (found,) = files.distributions(["gizmo"], [str(tmp_path)])
     assert (found.name, found.version) == ("gizmo", "1.2.0")
-    assert str(found.damage[0]) == "gizmo-1.2.0.dist-info/METADATA is missing"
+    assert [str(each) for each in found.damage if "METADATA" in each.file] == [
+        "gizmo-1.2.0.dist-info/METADATA is missing"
+    ]
     (info / "RECORD").unlink()
     (found,) = files.distributions(["gizmo"], [str(tmp_path)])
     assert not found.recorded
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (lambda record: record + b"\xff\n", "is not UTF-8 text"),
+        (lambda record: b"\xff" + record, "is not UTF-8 text"),
+        (lambda record: b"", "is empty"),
+        (lambda record: b"\n\n", "is empty"),
+        (
+            lambda record: b"".join(record.splitlines(keepends=True)[1:]),
+            "does not list gizmo-1.2.0.dist-info/METADATA",
+        ),
+        # A disk that was full.
+        (lambda record: record[: record.index(b"gizmo/b.py") + 20], "does not list gizmo/b.py, gizmo/c.py"),
+        (lambda record: record.replace(b"gizmo/c.py", b"gizmo/c.txt"), "does not list gizmo/c.py"),
+        (None, "is not a file"),
+    ],
+)
+def test_a_record_that_is_broken_is_damage_and_hides_no_other(
+    content: Callable[[bytes], bytes] | None, why: str, tmp_path: Path
+) -> None:
+    info = distribution(tmp_path, "gizmo", a=b"one", b=b"two", c=b"three")
+    record = info / "RECORD"
+    (found,) = files.distributions(["gizmo"], [str(tmp_path)], "gizmo")
+    assert found.damage == ()
+    data = record.read_bytes()
+    record.unlink()
+    os.mkfifo(record) if content is None else record.write_bytes(content(data))
+    (tmp_path / "gizmo" / "a.py").unlink()
+    (found,) = files.distributions(["gizmo"], [str(tmp_path)], "gizmo")
+    first, *others = map(str, found.damage)
+    assert first == f"gizmo-1.2.0.dist-info/RECORD {why}"
+    # What it still says is compared, too.
+    if content is not None and b"gizmo/a.py" in record.read_bytes():
+        assert others[0] == "gizmo/a.py is missing"
+    assert found.recorded
+
+
+@pytest.mark.parametrize("file", ["METADATA", "WHEEL", "INSTALLER", "direct_url.json"])
+def test_any_bytes_and_any_kind_of_file_in_a_dist_info(file: str, tmp_path: Path) -> None:
+    info = distribution(tmp_path, "gizmo", a=b"one")
+    (tmp_path / "gizmo" / "a.py").write_bytes(b"ONE")
+    for make in (lambda path: path.write_bytes(b"\xff"), os.mkfifo, Path.mkdir, lambda path: path.write_bytes(b"")):
+        (info / file).unlink(missing_ok=True)
+        make(info / file)
+        (found,) = files.distributions(["gizmo"], [str(tmp_path)], "gizmo")
+        assert (found.name, found.version) == ("gizmo", "1.2.0")
+        told = [str(each) for each in found.damage]
+        assert "gizmo/a.py has other bytes than RECORD says" in told
+        assert len(told) == (2 if file == "METADATA" else 1)
+        if (info / file).is_dir():
+            (info / file).rmdir()
+
+
+def test_a_broken_record_is_a_finding_of_its_distribution(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded(tree, "gizmo-kit", tree.package)
+    tree.install("avx2", SHA256=hashlib.sha256(b"library").hexdigest())
+    recorded(tree, "gizmo-kit-avx2", tree.root / "gizmo_avx2")
+    (record,) = tree.root.glob("gizmo_kit_avx2-*.dist-info/RECORD")
+    record.write_bytes(record.read_bytes() + b"\xff")
+    status, report, _ = examined(capsys)
+    (finding,) = report["findings"]
+    assert (status, finding["rule"]) == (ILL, "package-damaged")
+    assert finding["message"].endswith("dist-info/RECORD is not UTF-8 text.")
+    assert finding["mend"].endswith("--force-reinstall --no-deps gizmo-kit-avx2==1.2.0")
+    (tree.package / "_selftest.py").write_text(TEST.format(check="''") + "# x\n")
+    assert [each["rule"] for each in examined(capsys)[1]["findings"]] == ["package-damaged", "package-damaged"]
 
 
 def test_what_is_installed_twice_is_found_once_per_place(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
-"""What is installed, file by file: distributions against their RECORD, libraries against their MANIFEST, duplicates."""
+"""What is installed: distributions, libraries against their MANIFEST and RECORD, and duplicates."""
 
 from __future__ import annotations
 
-import base64
-import csv
 import hashlib
 import json
 import os
@@ -13,10 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from variantkit.doctor.facts import Damage, Distribution
+from variantkit.doctor.recorded import damage, read
 from variantkit.installed import search_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from variantkit.catalogue import Catalogue
     from variantkit.select import Installed
@@ -24,35 +23,49 @@ if TYPE_CHECKING:
 __all__ = ["classifier_folders", "distributions", "overwritten", "package_folders", "wrong_hashes"]
 
 
-def distributions(names: Iterable[str], path: Sequence[str]) -> tuple[Distribution, ...]:
-    """Return all distributions of these names on the path; one that is installed twice is there twice."""
+def distributions(names: Iterable[str], path: Sequence[str], package: str = "") -> tuple[Distribution, ...]:
+    """Return all distributions of these names on the path; one that is installed twice is there twice.
+
+    `package` is the folder that is theirs alone: what lies in it has to be in their RECORD.
+    """
     found: dict[str, Distribution] = {}
     for name in names:
         for item in metadata.distributions(name=name, path=list(path)):
-            read = _distribution(item)
-            found.setdefault(os.path.realpath(read.metadata), read)
+            one = _distribution(item, package)
+            found.setdefault(os.path.realpath(one.metadata), one)
     return tuple(found.values())
 
 
-def _distribution(item: metadata.Distribution) -> Distribution:
+def _distribution(item: metadata.Distribution, package: str) -> Distribution:
     folder = str(Path(str(item.locate_file(""))).absolute())
     place = getattr(item, "_path", None)  # there is no public name for the .dist-info folder itself
-    record = item.read_text("RECORD")
-    # `metadata` is None, or raises, where METADATA was lost.
-    try:
-        name, version = item.metadata["Name"] or "", item.version or ""
-        requires = tuple(item.requires or ())
-    except Exception:  # noqa: BLE001 -- whatever a damaged METADATA does, its folder still says both
-        name, version, requires = "", "", ()
     stem = Path(str(place or "")).name
+    text, unread = read(item, "METADATA")
+    name, version = "", ""
+    requires: tuple[str, ...] = ()
+    if not unread:
+        # `metadata` is None, or raises, where METADATA was lost.
+        try:
+            name, version = item.metadata["Name"] or "", item.version or ""
+            requires = tuple(item.requires or ())
+        except Exception:  # noqa: BLE001 -- whatever a damaged METADATA does, its folder still says both
+            name, version, requires = "", "", ()
     if not name or not version:
         name, _, version = stem.removesuffix(".dist-info").partition("-")
-    wheel = item.read_text("WHEEL") or ""
+    wheel = read(item, "WHEEL")[0] or ""
     tags = tuple(line[4:].strip() for line in wheel.splitlines() if line.startswith("Tag:"))
-    damage = []
-    if stem.endswith(".dist-info") and not item.read_text("METADATA"):
-        damage = [Damage(file=f"{stem}/METADATA", path=str(Path(folder, stem, "METADATA")), why="is missing")]
-    direct, editable = _direct(item.read_text("direct_url.json") or "")
+    direct, editable = _direct(read(item, "direct_url.json")[0] or "")
+    wrong: tuple[Damage, ...] = ()
+    recorded = True
+    if stem.endswith(".dist-info"):
+        if not text:
+            why = unread or ("is missing" if text is None else "is empty")
+            wrong = (Damage(file=f"{stem}/METADATA", path=str(Path(folder, stem, "METADATA")), why=why),)
+        # What is developed in place has its package elsewhere.
+        found = damage(item, folder, stem, "" if editable else package)
+        recorded = found is not None
+        # RECORD says of METADATA the same once more.
+        wrong += tuple(each for each in found or () if each.path not in {other.path for other in wrong})
     return Distribution(
         name=name,
         version=version,
@@ -60,11 +73,11 @@ def _distribution(item: metadata.Distribution) -> Distribution:
         metadata=str(Path(str(place)).absolute()) if place else folder,
         tags=tags,
         requires=requires,
-        recorded=record is not None,
-        damage=(*damage, *(_damage(record, folder) if record is not None else ())),
+        recorded=recorded,
+        damage=wrong,
         direct=direct,
         editable=editable,
-        installer=(item.read_text("INSTALLER") or "").strip(),
+        installer=(read(item, "INSTALLER")[0] or "").strip(),
     )
 
 
@@ -92,45 +105,6 @@ def _direct(text: str) -> tuple[str, bool]:
         return (str(path) if path.exists() else ""), editable
     except (ValueError, LookupError, TypeError, AttributeError, OSError):  # damaged
         return "", False
-
-
-def _damage(record: str, folder: str) -> Iterator[Damage]:
-    """Give each file that is not as RECORD says (https://packaging.python.org/specifications/recording-installed-packages/)."""
-    try:
-        rows = list(csv.reader(record.splitlines()))
-    except csv.Error as error:
-        yield Damage(file="RECORD", path="", why=f"cannot be read: {error}")
-        return
-    for row in rows:
-        # Scripts lie outside, and those who move an environment rewrite their first line.
-        if (
-            len(row) != 3
-            or not row[0]
-            or row[0].endswith(".pyc")
-            or row[0].startswith("..")
-            or Path(row[0]).is_absolute()
-        ):
-            continue
-        file = Path(folder, row[0])
-        if why := _differs(file, row[1], row[2]):
-            yield Damage(file=row[0], path=str(file), why=why)
-
-
-def _differs(file: Path, digest: str, size: str) -> str:
-    try:
-        actual = file.stat().st_size
-        if size.isdigit() and actual != int(size):
-            return f"has {actual} bytes, where RECORD says {size}"
-        algorithm, _, expected = digest.partition("=")
-        if expected and algorithm in hashlib.algorithms_guaranteed:
-            found = base64.urlsafe_b64encode(hashlib.new(algorithm, file.read_bytes()).digest()).rstrip(b"=").decode()
-            if found != expected:
-                return "has other bytes than RECORD says"
-    except FileNotFoundError:
-        return "is missing"
-    except (OSError, ValueError, TypeError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    return ""
 
 
 def wrong_hashes(installed: Iterable[Installed]) -> tuple[tuple[str, str], ...]:

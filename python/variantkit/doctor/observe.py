@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from variantkit.catalogue import Catalogue
+    from variantkit.doctor.facts import Distribution
     from variantkit.host import Host
     from variantkit.report import Package
     from variantkit.select import Installed
@@ -66,12 +67,7 @@ class _Looking:
         leaves, xcr0 = ({}, None) if interpreter.frozen else self._cpuid()
         reading = CpuidReading(leaves=leaves, xcr0=xcr0) if leaves else None
         host = _host.detect(reading, all_sources=True)
-        names = [
-            catalogue.distribution,
-            *(f"{catalogue.distribution}-{name}" for name in catalogue.names),
-            "variantkit",
-        ]
-        distributions = self._tried("RECORD", lambda: files.distributions(names, self.path))
+        distributions = self._distributions()
         found = self._tried("what is installed", lambda: find(catalogue, self.folder, sys.path))
         wrong = dict(self._tried("RECORD", lambda: files.overwritten(found, distributions)))
         wrong.update(self._tried("the hashes of libraries", lambda: files.wrong_hashes(found)))
@@ -114,6 +110,23 @@ class _Looking:
             self_tests=tests,
             unchecked=tuple(self.unchecked),
         )
+
+    def _distributions(self) -> tuple[Distribution, ...]:
+        catalogue = self.catalogue
+        packages = {
+            catalogue.distribution: catalogue.package,
+            **{
+                f"{catalogue.distribution}-{row.name}": f"{catalogue.package}_{row.label}"
+                for row in catalogue.classifiers
+            },
+            "variantkit": "variantkit",
+        }
+
+        def one(name: str) -> tuple[Distribution, ...]:
+            return self._tried(f"the files of {name}", lambda: files.distributions([name], self.path, packages[name]))
+
+        # Each on its own: what one of them does to who reads it hides nothing of the others.
+        return tuple(item for name in packages for item in one(name))
 
     def _tried(self, what: str, look: Callable[[], tuple[_T, ...]]) -> tuple[_T, ...]:
         try:
