@@ -10,6 +10,7 @@ from hosts import CATALOGUE, Tree
 from variantkit.installed import find, read_manifest, search_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from variantkit.select import Installed
@@ -168,6 +169,20 @@ def test_a_manifest_that_is_none(tree: Tree, data: bytes, why: str) -> None:
 def test_a_manifest_that_cannot_be_read(tree: Tree) -> None:
     (tree.folder("avx2") / "MANIFEST").mkdir(parents=True)
     assert "its MANIFEST cannot be read: Is a directory" in found(tree)["avx2"].defect
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(os.devnull)])
+def test_nothing_but_files_is_opened(tree: Tree, make: Callable[[Path], None]) -> None:
+    """Opening a pipe waits until something writes into it."""
+    tree.install("avx2", Size="0")
+    for name, why in (
+        ("libgizmo_avx2.so", "its library libgizmo_avx2.so is not a file"),
+        ("MANIFEST", "its MANIFEST is not a file"),
+    ):
+        path = tree.folder("avx2") / name
+        path.unlink()
+        make(path)
+        assert why in found(tree)["avx2"].defect
 
 
 def test_a_truncated_library_is_found_before_it_is_opened(tree: Tree) -> None:

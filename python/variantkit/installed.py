@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from stat import S_ISDIR, S_ISREG
 
 from variantkit.select import Installed
 
@@ -91,6 +92,11 @@ def read_manifest(path: str) -> dict[str, str]:
 
     Raises OSError where it cannot be read, and ValueError, with a reason, where it is damaged.
     """
+    mode = os.stat(path).st_mode
+    # Opening a pipe would wait for who writes into it; a folder says itself that it is none.
+    if not S_ISREG(mode) and not S_ISDIR(mode):
+        msg = "its MANIFEST is not a file, but a pipe, a socket or a device"
+        raise ValueError(msg)
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
     values = {}
@@ -162,11 +168,15 @@ def _read(catalogue: Catalogue, row: Classifier, folder: str, origin: str) -> In
 def _defect(path: str, size: int) -> str:
     # The dynamic loader maps a truncated file and dies by SIGBUS when it touches what is missing.
     try:
-        actual = os.stat(path).st_size
+        status = os.stat(path)
     except OSError as error:
         return f"its library {os.path.basename(path)} cannot be found: {error.strerror}"
     except ValueError as error:  # a NUL, or a letter that no file name can have
         return f"its library {os.path.basename(path)!r} cannot be found: {error}"
-    if actual != size:
-        return f"its library {os.path.basename(path)} is damaged: {actual} bytes, where its MANIFEST says {size}"
+    if not S_ISREG(status.st_mode):
+        return f"its library {os.path.basename(path)} is not a file"
+    if status.st_size != size:
+        return (
+            f"its library {os.path.basename(path)} is damaged: {status.st_size} bytes, where its MANIFEST says {size}"
+        )
     return ""
