@@ -356,6 +356,12 @@ def test_what_is_left_out_takes_nothing_with_it() -> None:
     assert told(diagnose(given, {"package-damaged"})) == [("import-failed", [])]
 
 
+HINT = "add the --index-url or --find-links that it was installed with"
+WITHOUT_AVX2: dict[str, Any] = {
+    "installed": installed("generic"), "imported": Import(outcome="passed", classifier="generic"),
+}  # fmt: skip
+
+
 def avx2_is_damaged(**changes: Any) -> Facts:
     direct = changes.pop("direct", "")
     editable = changes.pop("editable", False)
@@ -369,20 +375,29 @@ def avx2_is_damaged(**changes: Any) -> Facts:
 @pytest.mark.parametrize(
     ("given", "mend", "hint"),
     [
-        (avx2_is_damaged(), "gizmo-kit-avx2==1.2.0", True),
-        (avx2_is_damaged(installer="uv"), "gizmo-kit-avx2==1.2.0", True),
-        (avx2_is_damaged(index_configured=True), "gizmo-kit-avx2==1.2.0", False),
-        (avx2_is_damaged(installer="conda"), "gizmo-kit-avx2=1.2.0", False),
-        (avx2_is_damaged(direct="/a b/x.whl"), '--no-deps "/a b/x.whl"', False),
-        (avx2_is_damaged(direct="/src", editable=True), "--no-deps -e /src", False),
+        (avx2_is_damaged(), "gizmo-kit-avx2==1.2.0", HINT),
+        (avx2_is_damaged(installer="uv"), "gizmo-kit-avx2==1.2.0", HINT),
+        (avx2_is_damaged(configured="index"), "gizmo-kit-avx2==1.2.0", ""),
+        # The folder may have other packages.
+        (
+            avx2_is_damaged(configured="folder"),
+            "gizmo-kit-avx2==1.2.0",
+            f"if it is in none of the configured places, {HINT}",
+        ),
+        (avx2_is_damaged(installer="conda"), "gizmo-kit-avx2=1.2.0", ""),
+        (avx2_is_damaged(direct="/a b/x.whl"), '--no-deps "/a b/x.whl"', ""),
+        (avx2_is_damaged(direct="/a [b]/x.whl"), '--no-deps "/a [b]/x.whl"', ""),
+        (avx2_is_damaged(direct="/src", editable=True), "--no-deps -e /src", ""),
+        (facts(distributions=(wheel(),), **WITHOUT_AVX2), '"gizmo-kit[avx2]"', HINT),
+        (facts(distributions=(wheel(),), configured="index", **WITHOUT_AVX2), '"gizmo-kit[avx2]"', ""),
     ],
 )
-def test_where_a_command_finds_what_it_installs_again(given: Facts, mend: str, hint: bool) -> None:
+def test_where_a_command_finds_what_it_installs_again(given: Facts, mend: str, hint: str) -> None:
     (finding,) = diagnose(given)
     assert finding.mend.endswith(mend)
     lines = [line for line in text(given, (finding, finding)).splitlines() if "hint: " in line]
-    assert lines == (["       hint: add the --index-url or --find-links that it was installed with"] if hint else [])
-    assert bool(data(given, (finding,))["findings"][0]["hint"]) == hint
+    assert lines == ([f"       hint: {hint}"] if hint else [])
+    assert data(given, (finding,))["findings"][0]["hint"] == hint
 
 
 def test_the_worst_is_said_first_and_notes_leave_a_package_healthy() -> None:

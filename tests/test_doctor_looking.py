@@ -574,37 +574,37 @@ def test_locating_runs_no_code_of_the_package(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("installer", "environ", "expected"),
     [
-        ("pip", {}, False),
-        ("pip", {"PIP_INDEX_URL": "https://index.example/simple"}, True),
-        ("pip", {"PIP_FIND_LINKS": "/wheels"}, True),
-        ("pip", {"PIP_FIND_LINKS": " "}, False),
-        ("pip", {"UV_INDEX": "https://index.example/simple"}, False),
-        ("uv", {"UV_INDEX": "https://index.example/simple"}, True),
-        ("uv", {"PIP_INDEX_URL": "https://index.example/simple"}, False),
+        ("pip", {}, ""),
+        ("pip", {"PIP_INDEX_URL": "https://index.example/simple"}, "index"),
+        ("pip", {"PIP_FIND_LINKS": "/wheels"}, "folder"),
+        ("pip", {"PIP_FIND_LINKS": " "}, ""),
+        ("pip", {"PIP_FIND_LINKS": "/wheels", "PIP_EXTRA_INDEX_URL": "https://index.example/simple"}, "index"),
+        ("pip", {"PIP_FIND_LINKS": "/w", "PIP_INDEX_URL": "https://i.example", "PIP_NO_INDEX": "1"}, "folder"),
+        ("pip", {"UV_INDEX": "https://index.example/simple"}, ""),
+        ("uv", {"UV_INDEX": "https://index.example/simple"}, "index"),
+        ("uv", {"PIP_INDEX_URL": "https://index.example/simple"}, ""),
     ],
 )
-def test_an_index_in_the_environment(installer: str, environ: dict[str, str], expected: bool, tmp_path: Path) -> None:
+def test_an_index_in_the_environment(installer: str, environ: dict[str, str], expected: str, tmp_path: Path) -> None:
     assert indexes.configured(installer, environ, root=str(tmp_path), prefix=str(tmp_path)) == expected
 
 
 @pytest.mark.parametrize(
     ("installer", "file", "content", "expected"),
     [
-        ("pip", "etc/pip.conf", "[global]\nindex-url = https://index.example/simple\n", True),
-        ("pip", "etc/xdg/pip/pip.conf", "[install]\nfind-links:\n  /wheels\n", True),
-        ("pip", "home/.config/pip/pip.conf", "[global]\nextra_index_url=https://index.example\n", True),
-        ("pip", "home/.pip/pip.conf", "[global]\n# index-url = https://index.example\ntimeout = 3\n", False),
-        ("pip", "env/pip.conf", "[global]\nno-index = true\nfind-links = /wheels\n", True),
-        ("pip", "env/pip.conf", "[global]\nno-index = true\n", False),
-        ("pip", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", False),
-        ("uv", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", True),
-        ("uv", "home/.config/uv/uv.toml", "find-links = ['/wheels']\n", True),
-        ("uv", "etc/pip.conf", "[global]\nindex-url = https://index.example\n", False),
+        ("pip", "etc/pip.conf", "[global]\nindex-url = https://index.example/simple\n", "index"),
+        ("pip", "etc/xdg/pip/pip.conf", "[install]\nfind-links:\n  /wheels\n", "folder"),
+        ("pip", "home/.config/pip/pip.conf", "[global]\nextra_index_url=https://index.example\n", "index"),
+        ("pip", "home/.pip/pip.conf", "[global]\n# index-url = https://index.example\ntimeout = 3\n", ""),
+        ("pip", "env/pip.conf", "[global]\nno-index = true\nfind-links = /wheels\n", "folder"),
+        ("pip", "env/pip.conf", "[global]\nno-index = true\n", ""),
+        ("pip", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", ""),
+        ("uv", "etc/uv/uv.toml", "[[index]]\nurl = 'https://index.example'\n", "index"),
+        ("uv", "home/.config/uv/uv.toml", "find-links = ['/wheels']\n", "folder"),
+        ("uv", "etc/pip.conf", "[global]\nindex-url = https://index.example\n", ""),
     ],
 )
-def test_an_index_in_a_file_of_settings(
-    installer: str, file: str, content: str, expected: bool, tmp_path: Path
-) -> None:
+def test_an_index_in_a_file_of_settings(installer: str, file: str, content: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text(content)
     environ = {"HOME": str(tmp_path / "home")}
@@ -612,10 +612,12 @@ def test_an_index_in_a_file_of_settings(
     assert indexes.configured(installer, environ, **places) == expected
     # pip reads none of them then.
     nothing = {**environ, "PIP_CONFIG_FILE": os.devnull}
-    assert indexes.configured("pip", nothing, **places) is False
+    assert indexes.configured("pip", nothing, **places) == ""
     if file.endswith("pip.conf"):
         named = {"PIP_CONFIG_FILE": str(tmp_path / file)}
-        assert indexes.configured("pip", named, root="/none", prefix="/none") == (expected or installer == "uv")
+        assert indexes.configured("pip", named, root="/none", prefix="/none") == (
+            "index" if installer == "uv" else expected
+        )
 
 
 def test_where_a_distribution_was_installed_from(tmp_path: Path) -> None:

@@ -277,6 +277,9 @@ def test_what_was_installed_from_a_file_is_installed_from_it_again(
     finding = doctor(environment, **nothing)[2]["library-damaged"]
     assert finding["hint"] == "add the --index-url or --find-links that it was installed with"
     assert doctor(environment, **nothing, PIP_INDEX_URL="file:///index")[2]["library-damaged"]["hint"] == ""
+    # A folder in the settings may have other packages only.
+    finding = doctor(environment, **{**nothing, "PIP_FIND_LINKS": str(wheelhouse.parent)})[2]["library-damaged"]
+    assert finding["hint"].startswith("if it is in none of the configured places, add the --index-url")
     environment.pip("install", "--no-index", "--force-reinstall", "--no-deps", str(wheel))
     assert doctor(environment)[::2] == (0, {})
     replace(library, library.read_bytes()[:1000])

@@ -112,7 +112,8 @@ def _lost(name: str, error: Exception) -> Finding | None:
     if not owner and (spec is None or isinstance(error, PackageNotFoundError)):
         return None
     why = "its catalogue is missing" if isinstance(error, PackageNotFoundError) else _words(error)
-    mend, configured = f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}", False
+    mend = f"{sys.executable or 'python'} -m pip install --force-reinstall --no-deps {owner or name}"
+    configured: indexes.Configured = ""
     if items := files.distributions([owner or name], [entry for entry in sys.path if entry]):
         mend = mending_unread(name, items[0])
         configured = indexes.configured(items[0].installer, os.environ)
@@ -120,7 +121,7 @@ def _lost(name: str, error: Exception) -> Finding | None:
         rule="package-damaged",
         message=f"The package {name} is not as it was installed: {why}.",
         mend=mend,
-        hint=hint(mend, index_configured=configured),
+        hint=hint(mend, configured),
     )
 
 

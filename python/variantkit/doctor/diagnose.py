@@ -29,10 +29,7 @@ def diagnose(facts: Facts, ignored: Collection[str] = ()) -> tuple[Finding, ...]
     found = [finding for part in _PARTS for finding in part.findings(facts) if finding.rule not in ignored]
     order = list(RULES)
     ordered = sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.rule))
-    return _by_cause(
-        dataclasses.replace(finding, hint=hint(finding.mend, index_configured=facts.index_configured))
-        for finding in ordered
-    )
+    return _by_cause(dataclasses.replace(finding, hint=hint(finding.mend, facts.configured)) for finding in ordered)
 
 
 def _by_cause(findings: Iterable[Finding]) -> tuple[Finding, ...]:

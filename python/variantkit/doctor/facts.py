@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from variantkit.catalogue import Catalogue
+    from variantkit.doctor.indexes import Configured
     from variantkit.host import Host
     from variantkit.select import Installed
 
@@ -111,8 +112,8 @@ class Facts:
     `package_folders` has each folder of the path that holds the package, the one in use first; `classifier_folders` the same
     for each classifier. `python_path` are the folders of PYTHONPATH, `current` is the current one. `hypervisor` is "" where
     there is none, or it is unknown. `setting_error` is why the environment's settings cannot be followed, `ignored` are
-    settings that are not used. `index_configured` is whether the installer is told of an index or folder by its own
-    settings. `unchecked` says what could not be looked at, and why.
+    settings that are not used. `configured` is whether the installer's own settings tell it of an index, or of a
+    folder. `unchecked` says what could not be looked at, and why.
     """
 
     catalogue: Catalogue
@@ -131,7 +132,7 @@ class Facts:
     ignored: tuple[str, ...] = ()
     threads_variable: str = ""
     installer: str = ""
-    index_configured: bool = False
+    configured: Configured = ""
     imported: Import
     self_tests: tuple[SelfTestRun, ...] = ()
     unchecked: tuple[str, ...] = ()

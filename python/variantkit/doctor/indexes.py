@@ -1,4 +1,4 @@
-"""Whether an installer's own settings name an index or a folder, so that a command finds what was installed from there."""
+"""What an installer's own settings name, an index or a folder, so that a command finds what was installed from there."""
 
 from __future__ import annotations
 
@@ -6,30 +6,43 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["configured"]
+__all__ = ["Configured", "configured"]
 
-_VARIABLES = {
-    "pip": ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
-    "uv": ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
+Configured = Literal["", "folder", "index"]
+
+_INDEXES = {
+    "pip": ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
+    "uv": ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
 }
-_SETTING = re.compile(r"^\s*(\[\[index\]\]|((extra[-_])?index([-_]url)?|find[-_]links)\s*[=:])", re.MULTILINE)
+_FOLDERS = {"pip": "PIP_FIND_LINKS", "uv": "UV_FIND_LINKS"}
+_INDEX = re.compile(r"^\s*(\[\[index\]\]|(extra[-_])?index([-_]url)?\s*[=:])", re.MULTILINE)
+_FOLDER = re.compile(r"^\s*find[-_]links\s*[=:]", re.MULTILINE)
+_NO_INDEX = re.compile(r"^\s*no[-_]index\s*[=:]\s*(1|true|yes|on)\b", re.MULTILINE | re.IGNORECASE)
+_TRUE = {"1", "true", "yes", "on"}
 
 
-def configured(installer: str, environ: Mapping[str, str], *, root: str = "/", prefix: str = sys.prefix) -> bool:
-    """Return whether the environment, or a file of settings, names an index or a folder with distributions.
+def configured(installer: str, environ: Mapping[str, str], *, root: str = "/", prefix: str = sys.prefix) -> Configured:
+    """Return whether the environment, or a file of settings, names an index, or only a folder with distributions.
 
-    `root` is where the folders of the machine's settings begin, `prefix` is the environment of this Python.
+    An index that is switched off counts as none. `root` is where the folders of the machine's settings begin, `prefix` is
+    the environment of this Python.
     """
     name = "uv" if installer == "uv" else "pip"
-    if any(environ.get(variable, "").strip() for variable in _VARIABLES[name]):
-        return True
     files = _uv_files(environ, Path(root)) if name == "uv" else _pip_files(environ, Path(root), Path(prefix))
-    return any(_SETTING.search(_text(file)) for file in files)
+    texts = [_text(file) for file in files]
+
+    def there(variables: Iterable[str], setting: re.Pattern[str]) -> bool:
+        return any(environ.get(each, "").strip() for each in variables) or any(map(setting.search, texts))
+
+    off = environ.get(f"{name.upper()}_NO_INDEX", "").strip().lower() in _TRUE or any(map(_NO_INDEX.search, texts))
+    if not off and there(_INDEXES[name], _INDEX):
+        return "index"
+    return "folder" if there([_FOLDERS[name]], _FOLDER) else ""
 
 
 def _text(file: Path) -> str:

@@ -105,7 +105,7 @@ class _Looking:
             ignored=settings.ignored,
             threads_variable=os.environ.get("OMP_NUM_THREADS", ""),
             installer=installer_name(catalogue),
-            index_configured=indexes.configured(installer_name(catalogue), os.environ),
+            configured=indexes.configured(installer_name(catalogue), os.environ),
             imported=imported,
             self_tests=tests,
             unchecked=tuple(self.unchecked),

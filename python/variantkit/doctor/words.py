@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from variantkit.doctor.facts import Distribution, Facts
+    from variantkit.doctor.indexes import Configured
     from variantkit.select import Installed
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
 
 _SHOWN = 4
 _HINT = "add the --index-url or --find-links that it was installed with"
+# A version, or the package with an extra, and not a file or folder.
+_ASKS_AN_INDEX = re.compile(r"pip install [^;&]*(==|\w\[[\w,-]+\]\"?([\s;,]|$))")
 
 
 def listed(items: Sequence[str], between: str = ", ") -> str:
@@ -112,10 +115,14 @@ def _from_where(wanted: str, distributions: Iterable[Distribution]) -> str:
     return wanted
 
 
-def hint(mend: str, *, index_configured: bool) -> str:
-    """Return what may have to be added to a command that asks an index for a version, "" where it is complete."""
-    asks = "==" in mend and "pip install " in mend
-    return _HINT if asks and not index_configured else ""
+def hint(mend: str, configured: Configured) -> str:
+    """Return what may have to be added to a command that asks an index, "" where it is complete.
+
+    A folder that the settings name may be that of other packages.
+    """
+    if configured == "index" or not _ASKS_AN_INDEX.search(mend):
+        return ""
+    return f"if it is in none of the configured places, {_HINT}" if configured == "folder" else _HINT
 
 
 def uninstalling(facts: Facts, names: Sequence[str], *, yes: bool = False) -> str:
