@@ -215,3 +215,57 @@ def test_what_relocations_of_a_pe_file_point_to() -> None:
     binary: Binary
     (binary,) = read_binary(pe())
     assert binary.pointed == (PE_BASE + 0x1010,)
+
+
+def dynamic(data: bytes | bytearray) -> dict[int, int]:
+    """Return where the entries of the dynamic section are in a file, by their tags."""
+    ((offset, size),) = [(each[3], each[5]) for each in segments(data) if each[1] == 2]
+    return {struct.unpack_from("<Q", data, place)[0]: place for place in reversed(range(offset, offset + size, 16))}
+
+
+CONSTRUCTED = TEXT.format(call="", hidden=AVX512, more='.section .init_array, "aw"\n.quad hidden')
+
+
+@pytest.mark.parametrize("kind", [1, 6, 7])  # R_X86_64_64, GLOB_DAT, JUMP_SLOT
+def test_a_relocation_without_a_symbol_has_its_addend(kind: int, compiler: str, tmp_path: Path) -> None:
+    data = bytearray(assembled(compiler, tmp_path, CONSTRUCTED).read_bytes())
+    places = dynamic(data)
+    (relocations,) = struct.unpack_from("<Q", data, places[7] + 8)  # one segment has them where the file has them
+    assert struct.unpack_from("<Q", data, relocations + 8) == (8,)  # R_X86_64_RELATIVE
+    struct.pack_into("<Q", data, relocations + 8, kind)
+    struct.pack_into("<QQ", data, places[0x6FFFFFF9], 0x6FFFFFF9, 0)  # DT_RELACOUNT
+    result = at_baseline(written(tmp_path, bytes(data), "other.so"))
+    if kind == 1:
+        assert {each.rule for each in result.findings} == {"VA102"}
+    else:
+        assert "cannot be told from its relocations" in result.text()
+    assert result.status == (1 if kind == 1 else 2)
+
+
+@pytest.mark.parametrize("tag", [25, 27, 7, 8, 5, 6])  # INIT_ARRAY, INIT_ARRAYSZ, RELA, RELASZ, STRTAB, SYMTAB
+def test_what_the_loader_takes_the_last_of_is_not_there_twice(tag: int, compiler: str, tmp_path: Path) -> None:
+    data = bytearray(assembled(compiler, tmp_path, CONSTRUCTED).read_bytes())
+    struct.pack_into("<QQ", data, dynamic(data)[0], tag, 0)  # there is another DT_NULL behind it
+    result = at_baseline(written(tmp_path, bytes(data), "twice.so"))
+    assert result.status == 2
+    assert "it is a damaged ELF file: its dynamic section has DT_" in result.text()
+    assert " twice. Build it again." in result.text()
+
+
+def test_there_is_one_dynamic_section(compiler: str, tmp_path: Path) -> None:
+    data = bytearray(assembled(compiler, tmp_path, CONSTRUCTED).read_bytes())
+    first, stack = (next(each[0] for each in segments(data) if each[1] == kind) for kind in (2, 0x6474E551))
+    data[stack : stack + 56] = data[first : first + 56]
+    result = at_baseline(written(tmp_path, bytes(data), "two.so"))
+    assert result.status == 2
+    assert "it has a dynamic section twice. Build it again." in result.text()
+
+
+def test_the_dynamic_section_ends_where_it_says(compiler: str, tmp_path: Path) -> None:
+    data = bytearray(assembled(compiler, tmp_path, CONSTRUCTED).read_bytes())
+    first = next(each[0] for each in segments(data) if each[1] == 2)
+    for size in (0, 16):
+        data[first + 32 : first + 40] = struct.pack("<Q", size)
+        result = at_baseline(written(tmp_path, bytes(data), "short.so"))
+        assert result.status == 2
+        assert "its dynamic section does not end where it says." in result.text()

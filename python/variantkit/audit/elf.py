@@ -9,6 +9,7 @@ import lief
 from variantkit.audit import elf_says
 from variantkit.audit.binary import Binary, Symbol, functions_of, text_of
 from variantkit.audit.elf_code import code_of
+from variantkit.audit.elf_dynamic import check_dynamic
 from variantkit.audit.elf_loader import at_load
 from variantkit.audit.pieces import Places
 from variantkit.errors import BinaryError
@@ -44,6 +45,7 @@ def read_elf(data: bytes) -> Binary:
         if number != there:
             msg = f"it is a damaged ELF file: {there} of its {number} {kind} can be read. Build it again."
             raise BinaryError(msg)
+    check_dynamic(elf)
     machine = _MACHINES.get(elf.header.machine_type) or elf.header.machine_type.name.lower()
     code = code_of(elf, data)
     symbols = [*elf.symtab_symbols, *elf.dynamic_symbols]
@@ -61,6 +63,10 @@ def read_elf(data: bytes) -> Binary:
         each.value
         for each in elf.dynamic_symbols
         if each.shndx and _is_label(each) and runs.have(each.value) and not said.have(each.value)
+    }
+    # Whoever looks up an object can call it, too.
+    objects = {
+        each.value for each in elf.dynamic_symbols if each.shndx and each.type == _TYPE.OBJECT and runs.have(each.value)
     }
     # LIEF calls those that are run at load "__dt_init_array" and the like.
     unwound = [
@@ -85,7 +91,7 @@ def read_elf(data: bytes) -> Binary:
         resolvers=tuple(sorted({*resolvers, *(each.value for each in defined if each.type == _TYPE.GNU_IFUNC)})),
         linked=loading.linked,
         imported=loading.imported,
-        pointed=tuple(sorted({*loading.pointed, *looked_up})),
+        pointed=tuple(sorted({*loading.pointed, *looked_up, *objects})),
         asks_cpu=any(text_of(each.name) in _CPU for each in elf.imported_symbols),
         exported=tuple(sorted({text_of(each.name) for each in elf.exported_symbols if each.name})),
         needed=elf_says.needed(elf, data),

@@ -58,9 +58,9 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
         relocated_code = relocated_code or inside(place)
         if kind in _RELATIVE or kind in _RESOLVED:
             target = each.addend if each.is_rela else _stored(elf, place, pointer)
-        elif (kind in _SYMBOLIC or kind in _SLOTS) and each.symbol is not None and each.symbol.value:
+        elif (kind in _SYMBOLIC or kind in _SLOTS) and _is_here(each):
             # That of another library has no address here.
-            target = each.symbol.value
+            target = each.symbol.value if each.symbol is not None else 0
             if kind in _SYMBOLIC:
                 target += each.addend if each.is_rela else _stored(elf, place, pointer)
         if kind in _RESOLVED:
@@ -74,6 +74,8 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
             if begin - pointer < place < end:
                 if (
                     (decoded and kind not in _KNOWN)
+                    # Some loaders add that, and others do not.
+                    or (kind in _SLOTS and each.addend)
                     or (place - begin) % pointer
                     or relocated.get(place, target) != target
                 ):
@@ -95,6 +97,21 @@ def at_load(elf: lief.ELF.Binary, inside: Callable[[int], bool]) -> AtLoad:
         linked=tuple(sorted((slot, target) for slot, target in linked if inside(target))),
         pointed=tuple(sorted(target for target in pointed if target and inside(target))),
         relocated_code=relocated_code,
+    )
+
+
+def _is_here(relocation: lief.ELF.Relocation) -> bool:
+    """Return whether ld.so takes the symbol of a relocation from the file itself.
+
+    It does not look up what nobody else can see: the symbol 0, of which only the addend counts, and others like it.
+    """
+    symbol = relocation.symbol
+    if symbol is None:
+        return relocation.info == 0
+    return (
+        bool(symbol.value)
+        or symbol.binding == lief.ELF.Symbol.BINDING.LOCAL
+        or symbol.visibility in {lief.ELF.Symbol.VISIBILITY.HIDDEN, lief.ELF.Symbol.VISIBILITY.INTERNAL}
     )
 
 
