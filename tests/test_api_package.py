@@ -5,9 +5,11 @@ from __future__ import annotations
 import doctest
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 import typing
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +18,16 @@ import ndkernels._contractions
 import ndkernels._elementwise
 import ndkernels.typing
 from environments import clean_environ
+from hosts import Tree
+from ndkernels._catalogue import CATALOGUE
+from ndkernels._config import _text
+from variantkit.environment import Settings
+from variantkit.host import detect
+from variantkit.loader import resolve
+from variantkit.report import Package, gather
+
+if typing.TYPE_CHECKING:
+    from pathlib import Path
 
 FUNCTIONS = ("add", "divide", "exp", "matmul", "maximum", "multiply", "relu", "subtract", "sum")
 
@@ -72,6 +84,35 @@ def test_show_config_as_dictionary() -> None:
     assert config["classifier"] in {item["classifier"] for item in config["installed"]}
     assert config["path"].endswith(".so")
     assert (config["install"] is None) == (config["better"] == [])
+
+
+@pytest.mark.parametrize("change", ["cut short", "missing", "none"])
+def test_show_config_says_what_detect_says(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = CATALOGUE.replace(
+        package="gizmo", classifiers=tuple(row.replace(features=frozenset()) for row in CATALOGUE.classifiers)
+    )
+    tree = Tree(tmp_path, catalogue).install(*catalogue.names)
+    best = max(catalogue.classifiers, key=lambda row: row.rank).name
+    if change == "cut short":
+        (tree.folder(best) / f"libgizmo_{best}.so").write_bytes(b"lib")
+    elif change == "missing":
+        shutil.rmtree(tree.folder(best))
+    monkeypatch.delenv("NDKERNELS_CLASSIFIER", raising=False)
+    host = detect()
+    loaded = resolve(
+        catalogue, package_dir=str(tree.package), host=host, settings=Settings(), search_path=(),
+        open_library=lambda path: SimpleNamespace(abi=(1, 0)),
+    )  # fmt: skip
+    monkeypatch.setattr("ndkernels._config.loader.load", lambda package: loaded)
+    config = ndkernels.show_config("dicts")
+    report = gather(Package(catalogue, str(tree.package)), host)
+    assert config["classifier"] == report["loaded"]["classifier"]
+    assert config["install"] == report["command"]
+    assert config["better"] == ([] if change == "none" else [report["recommended"]])
+    text = _text(config)
+    assert ("nothing: the best published classifier" in text) == (change == "none")
+    assert (f"{best} (cannot be used as installed)" in text) == (change == "cut short")
+    assert ("--force-reinstall" in text) == (change == "cut short")
 
 
 def test_show_config_refuses_another_mode() -> None:

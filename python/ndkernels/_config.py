@@ -19,8 +19,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     With `mode="stdout"` it is printed; with `mode="dicts"` it is returned as a dictionary of plain values that can be
     written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `installed`,
-    `rejected`, `forced`, `better` and `install`, the command that installs the first of `better`. Raises ValueError for
-    another mode.
+    `rejected`, `forced`, `better`, which are those that this machine could run in place of the loaded one, and `install`,
+    the command that installs the first of them, or mends it. Raises ValueError for another mode.
     """
     if mode not in ("stdout", "dicts"):
         msg = f"mode: {mode!r} is unknown; accepted are 'stdout' and 'dicts'. Pass one of these."
@@ -54,17 +54,25 @@ def _collect() -> dict[str, Any]:
         "installed": [item.as_dict() for item in loaded.installed],
         "rejected": dict(decision.rejected),
         "forced": decision.forced,
-        "better": list(decision.better),
+        "better": _better(loaded),
         "install": _install_command(loaded),
     }
 
 
+def _better(loaded: loader.Loaded) -> list[str]:
+    """Return what could be loaded in place of this one, installed and damaged or not installed, the best first."""
+    decision = loaded.decision
+    return [name for name in decision.runnable if name in (*decision.better, *decision.defective)]
+
+
 def _install_command(loaded: loader.Loaded) -> str | None:
-    if not loaded.decision.better:
+    better = _better(loaded)
+    if not better:
         return None
     from variantkit.installer import command
 
-    return command(loaded.catalogue, loaded.decision.better[0])
+    extra = None if better[0] == loaded.catalogue.base else better[0]
+    return command(loaded.catalogue, extra, repair=better[0] in loaded.decision.defective)
 
 
 def _text(config: dict[str, Any]) -> str:
@@ -102,7 +110,9 @@ def _text(config: dict[str, Any]) -> str:
 def _better_line(config: dict[str, Any]) -> str:
     if config["forced"]:
         return f"not looked for: {config['classifier']} is forced"
-    return ", ".join(config["better"]) or "nothing: the best published classifier for this machine is loaded"
+    installed = {item["classifier"] for item in config["installed"]}
+    names = [f"{name} (cannot be used as installed)" if name in installed else name for name in config["better"]]
+    return ", ".join(names) or "nothing: the best published classifier for this machine is loaded"
 
 
 def _installed_line(item: dict[str, Any]) -> str:
