@@ -15,7 +15,7 @@ from variantkit.catalogue import Catalogue
 from variantkit.doctor import RULES, Facts, Finding, diagnose
 from variantkit.doctor.facts import Cpus, Damage, Distribution, Import, Interpreter, SelfTestRun
 from variantkit.doctor.findings import markdown
-from variantkit.doctor.of_machine import SETTINGS, promised
+from variantkit.doctor.of_machine import _STAND_INS, SETTINGS, promised
 from variantkit.doctor.report import data, healthy, text
 from variantkit.features import LEVELS
 from variantkit.host import Host, Source
@@ -164,7 +164,9 @@ CASES: list[tuple[str, Facts, str, str]] = [
     ("hidden-features", facts(host=virtual("Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", V3), hypervisor="VMware"), "has avx512bw, avx512cd, avx512dq, avx512f, and 1 more, which are hidden", "EVC"),
     ("hidden-features", facts(host=virtual("AMD EPYC 7763 64-Core Processor", V2), hypervisor="Hyper-V"), "AMD EPYC 7763", "-CompatibilityForMigrationEnabled $false"),
     ("hidden-features", facts(host=virtual("Intel(R) Core(TM) i7-8700 CPU", V2), hypervisor="VirtualBox"), "hidden from it", "bcdedit /set hypervisorlaunchtype off"),
-    ("hidden-features", facts(host=virtual("", V2), hypervisor=""), "its CPU is unknown, which very likely has them", "set the CPU type of the virtual machine"),
+    ("hidden-features", facts(host=virtual("", V2), hypervisor=""), "its CPU is unknown, and very likely has them", "set the CPU type of the virtual machine"),
+    ("hidden-features", facts(host=host("guest-nehalem"), hypervisor="KVM"), "Intel Core i7 9xx (Nehalem Class Core i7) stands for the CPU that is there, which very likely has them", "`-cpu host`"),
+    ("hidden-features", facts(host=virtual("Intel(R) Core(TM) i7-3770 CPU @ 3.40GHz", V2), hypervisor="KVM"), "its CPU is shown as Intel(R) Core(TM) i7-3770 CPU @ 3.40GHz, and the one that is there has them if it is newer", "`-cpu host`"),
     ("withheld-features", facts(host=virtual("x", V2, withheld=("avx", "avx2", "fma"))), "has avx, avx2, fma, but the operating system", "noxsave"),
     ("withheld-features", facts(host=host("guest-clearcpuid-xsave")), "the operating system does not save", "clearcpuid"),
     ("sources-disagree", facts(host=host("masked-avx")), "yes: cpuid; no: kernel", "gather_data_sampling"),
@@ -415,6 +417,19 @@ def test_each_recorded_machine_can_be_looked_at(name: str) -> None:
     given = facts(host=host(name))
     report = text(given, diagnose(given))
     assert report.splitlines()[-1].startswith(("healthy", "not healthy"))
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_a_cpu_that_is_shown_is_not_called_unknown(name: str) -> None:
+    machine = host(name)
+    for finding in of("hidden-features", diagnose(facts(host=machine))):
+        assert machine.brand in finding.message
+        assert ("unknown" in finding.message) == (not machine.brand)
+
+
+def test_no_brand_of_a_cpu_is_taken_for_that_of_a_model() -> None:
+    real = {found.brand for name in RECORDED if not (found := host(name)).hypervisor}
+    assert [brand for brand in real if _STAND_INS.search(brand)] == []
 
 
 @pytest.mark.parametrize("hypervisor", sorted(SETTINGS))

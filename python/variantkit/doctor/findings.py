@@ -48,7 +48,7 @@ RULES: dict[str, Rule] = {
     **_rules(
         "breaks",
         duplicate="A distribution, the package or a library is installed in two places, and the path decides.",
-        package_damaged="A file of an installed distribution is missing, or is not the one that RECORD lists.",
+        package_damaged="A file of an installed distribution is missing, or is not the one that RECORD lists, or RECORD is broken.",
         library_damaged="A library is missing, cut short, or is not the one that its MANIFEST describes, or RECORD lists.",
         version_mismatch="Base package, classifier wheels and loader are not of one release.",
         wrong_wheel="A wheel was made for another Python, machine or C library than this one.",

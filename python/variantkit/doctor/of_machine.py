@@ -28,7 +28,11 @@ _BRANDS = (
 )  # fmt: skip
 
 # Models that hypervisors show in place of the CPU that is there.
-_STAND_INS = re.compile(r"QEMU Virtual CPU|QEMU TCG CPU|Common (32-bit )?KVM processor|Virtual CPU [0-9a-f]+")
+_STAND_INS = re.compile(
+    r"QEMU Virtual CPU|QEMU TCG CPU|Common (32-bit )?KVM processor|Virtual CPU [0-9a-f]+"
+    # QEMU's models of old CPUs: "9xx (Nehalem Class Core i7)", "E312xx (Sandy Bridge)", "Opteron 63xx class CPU".
+    r"|\dxx|Class (Core|Opteron)"
+)
 
 SETTINGS = {
     "KVM": "give the virtual machine the host's CPU model: QEMU `-cpu host`, libvirt `<cpu mode='host-passthrough'/>`, "
@@ -158,10 +162,13 @@ def _hidden(facts: Facts, needed: frozenset[str]) -> Finding | None:
     else:
         # Nobody makes CPUs without AVX2 for servers any more; AVX-512 is another matter.
         missing = sorted(needed & LEVELS["x86-64-v3"] - host.features)
-        stand_in = (
-            f"{host.brand} stands for the CPU that is there" if _STAND_INS.search(host.brand) else "its CPU is unknown"
-        )
-        what = f"This is a virtual machine without {listed(missing)}; {stand_in}, which very likely has them."
+        if _STAND_INS.search(host.brand):
+            likely = f"{host.brand} stands for the CPU that is there, which very likely has them"
+        elif host.brand:
+            likely = f"its CPU is shown as {host.brand}, and the one that is there has them if it is newer"
+        else:
+            likely = "its CPU is unknown, and very likely has them"
+        what = f"This is a virtual machine without {listed(missing)}; {likely}."
     if not missing:
         return None
     unknown = "set the CPU type of the virtual machine to that of its host"
