@@ -194,13 +194,75 @@ def test_a_table_that_is_read_stays_data_whatever_it_reads_as_and_what_is_jumped
     assert set().union(*features(use_of(compiler, tmp_path, source)).values()) == {"avx512f"}
 
 
+WIDE = "mov eax, 5; vmovd xmm0, eax; vpbroadcastd ymm0, xmm0; ret"
+JUMPS = function("f", "lea rax, [rip+d]; mov rdx, rax; test eax, eax; cmovz rax, rcx; jmp rdx")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        JUMPS + an_object("d", f"clc; {WIDE}"),
+        JUMPS.replace("jmp rdx", "call rax; ret") + an_object("d", f"test eax, eax; jnz 1f; ret; 1: jc .-0x100000; {WIDE}"),
+        JUMPS + ".section .rodata\nd: clc;" + WIDE,
+        JUMPS + ".section .rodata\nd: call 1f; ret; 1:" + WIDE,
+        # In the number of an instruction: what is read there begins with ENTER.
+        function("f", "lea rax, [rip+m+2]; jmp rax; m: .byte 0x48, 0xb8, 0xc8, 0, 0, 0, 0xc9, 0xeb, 3, 0x90, 0x48, 0xb8;"
+                 "vpbroadcastd ymm0, xmm0; ret; nop; nop; ret"),
+        function("f", "call m+2; ret; m: .byte 0x48, 0xb8; vpbroadcastd ymm0, xmm0; ret; nop; nop; ret"),
+    ],
+)  # fmt: skip
+def test_what_is_jumped_to_for_sure_is_code_whatever_is_there(compiler: str, tmp_path: Path, source: str) -> None:
+    use = use_of(compiler, tmp_path, source, "-Wl,-z,noseparate-code")
+    assert "avx2" in set().union(*features(use).values())
+
+
+@pytest.mark.parametrize("where", [".section .rodata\nd:", ""])
+def test_what_is_jumped_to_and_cannot_be_read_is_reported(compiler: str, tmp_path: Path, where: str) -> None:
+    body = "clc; .byte 6, 6, 6, 6"
+    source = JUMPS + (where + body if where else an_object("d", body))
+    assert use_of(compiler, tmp_path, source, "-Wl,-z,noseparate-code").undecoded
+    added = source.replace("jmp rdx", "add rdx, 8; mov rax, rdx; jmp rax")
+    assert not use_of(compiler, tmp_path, added, "-Wl,-z,noseparate-code").undecoded
+
+
+def test_what_needs_something_before_it_is_unlikely_is_code_if_its_address_is_taken(
+    compiler: str, tmp_path: Path
+) -> None:
+    source = function("takes", "lea rax, [rip+d]; ret") + an_object("d", "vpaddd ymm0, ymm1, ymm2; clc; ret")
+    assert features(use_of(compiler, tmp_path, source))["takes"] == set()
+    assert set().union(*features(use_of(compiler, tmp_path, source)).values()) == {"avx2"}
+
+
+@pytest.mark.parametrize("end", ["call g", "nop", "call g; nop; .p2align 4"])
+def test_a_call_may_come_back_into_what_is_called_data(compiler: str, tmp_path: Path, end: str) -> None:
+    def source(end: str, body: str = WIDE) -> str:
+        functions = function("g", "ret") + function("f", f"xor eax, eax; {end}")
+        return functions + an_object("d", body).removeprefix(".p2align 4\n")
+
+    assert "avx2" in set().union(*features(use_of(compiler, tmp_path, source(end))).values())
+    for ended in (f"{end}; ret", f"{end}; ud2"):
+        assert not set().union(*features(use_of(compiler, tmp_path, source(ended))).values())
+    use = use_of(compiler, tmp_path, source(end, ".double 1.5, 0.1, 3.14159"))
+    assert (set().union(*features(use).values()), use.undecoded) == (set(), ())
+
+
+def test_an_object_that_can_be_looked_up_is_code_if_it_reads_as_code(compiler: str, tmp_path: Path) -> None:
+    source = ".globl d\n" + an_object("d", WIDE)
+    assert "avx2" in set().union(*features(use_of(compiler, tmp_path, source)).values())
+    assert not set().union(*features(use_of(compiler, tmp_path, source.replace("globl", "local"))).values())
+    table = ".globl d\n" + an_object("d", ".double 1.5, 0.1, 3.14159; .byte 0xc5, 0xf5, 0xfe, 0xc2, 0xc3")
+    use = use_of(compiler, tmp_path, table)
+    assert (use.instructions, use.undecoded) == (0, ())
+
+
 def test_only_what_is_led_to_is_code_in_what_nothing_says_is_code() -> None:
     hidden = VPADDD + RET
     binary = code(bytes.fromhex("488d0500100000") + b"\xff\xe0" + b"\xe8\x00\x00\x00\x00" + RET, ("f", 0, 15))
     rest = Code(section="", address=0x2000, data=b"a string\0" + b"\6" * 20, is_data=True)
     none = dataclasses.replace(binary, code=(*binary.code, rest))
     assert not set().union(*features(code_use(none)).values())
-    assert code_use(none).undecoded == ()
+    # Something jumps there for sure, and there is something that cannot be read.
+    assert [each.size for each in code_use(none).undecoded] == [1]
     for place in (7, 12):
         data = bytes(place) + hidden + b"\6" * 20
         taken = dataclasses.replace(binary, code=(*binary.code, dataclasses.replace(rest, data=data)))
@@ -252,6 +314,35 @@ def test_bytes_that_are_no_instruction_are_reported(broken: str) -> None:
     use = code_use(code(data, ("f", 0, len(data))))
     (undecoded,) = use.undecoded
     assert (undecoded.name, undecoded.address) == ("f", 0x1002)
+
+
+# With this prefix, the distance has 16 bits to AMD's CPUs and 32 to Intel's; with REX.W, as compilers write it, it has not.
+@pytest.mark.parametrize(
+    ("branch", "disputed"),
+    [
+        ("66e800000000", True),
+        ("2e66e900000000", True),
+        ("66400f8400000000", True),
+        ("6648 66e800000000", True),
+        ("66eb00", True),
+        ("667400", True),
+        ("666648e800000000", False),
+        ("67e800000000", False),
+        ("2e7400", False),
+        ("0f8400000000", False),
+        ("66480f6ec0", False),
+        ("66b8e800", False),
+        ("e80066e800", False),
+        ("6666e800000000", True),
+        ("660fe8c1", False),
+    ],
+)
+def test_a_jump_whose_length_depends_on_who_made_the_cpu_is_reported(branch: str, disputed: bool) -> None:
+    data = b"\x31\xc0" + bytes.fromhex(branch) + RET * 8
+    use = code_use(code(data, ("f", 0, len(data))))
+    assert [(each.address, each.size) for each in use.undecoded] == (
+        [(0x1002, len(bytes.fromhex(branch)))] if disputed else []
+    )
 
 
 def test_an_instruction_that_is_cut_off_is_reported() -> None:

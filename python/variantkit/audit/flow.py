@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING
 
+from variantkit.audit.disputed import put_down_disputed
 from variantkit.audit.follow import decode_along, decode_through, is_padding
 from variantkit.audit.taken import Taken
 
@@ -43,7 +44,8 @@ def decode_all(sections: Sequence[Section], binary: Binary) -> None:
         # What is found at an address that is taken leads on to more; each address is tried once.
         sources, todo = [], taken.found()
         if not todo:
-            return
+            break
+    put_down_disputed(sections)
 
 
 def _enter(section: Section, span: Span, entries: Sequence[int]) -> bool:

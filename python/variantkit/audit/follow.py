@@ -79,10 +79,11 @@ def decode_through(section: Section, span: Span) -> None:
     end = _decode(codes(), section, found, low, high)
     found.over = end if found.goes_on else None
     jumps = found.put_into(span, section.linked)
-    span.suspicious = found.odd or not all(begins[target - base] for target in jumps)
+    inside = [target for target in found.targets(found.calls) if low <= target < high]
+    span.suspicious = found.odd or not all(begins[target - base] for target in (*jumps, *inside))
     if span.suspicious and section.nameless:
         # Nothing says where its functions are, so the calls in it have to, although some of them may be none.
-        span.roots = (low, *(call for call in set(found.targets(found.calls)) if low <= call < high))
+        span.roots = (low, *set(inside))
 
 
 def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) -> int:
@@ -135,7 +136,8 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
     """Decode what control flow reaches from the roots of a span, then what else in it can only be code.
 
     `in_code` has the executable ranges: a jump that leaves them was no instruction. What is neither reached nor code is
-    put down in `undecoded`. Of data into which no jump or call leads, but an address that is taken, the rest stays data.
+    put down in `undecoded`. Of data into which no jump or call leads, but an address that is taken, the rest stays data, up
+    to where control flow leads to what cannot be read.
     """
     table, found = codes(), _Found(section)
     section.begins[span.low - section.low : span.high - section.low] = bytes(span.high - span.low)
@@ -143,9 +145,10 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
     roots = set(span.roots) if span.gap or span.data else {span.low, *span.roots}
     tried: set[int] = set()
     while True:
-        _reach(table, section, span, found, roots, reached)
+        unread = _reach(table, section, span, found, roots, reached)
         tried |= roots  # one where there is no instruction is never reached
         if span.data and not span.entered:
+            span.undecoded = tuple((place, place + 1) for place in sorted(unread))
             found.put_into(span, section.linked)
             return
         left = list(_unreached(span, reached))
@@ -162,25 +165,34 @@ def decode_along(section: Section, span: Span, in_code: Sequence[tuple[int, int]
 
 def _reach(
     table: Codes, section: Section, span: Span, found: _Found, roots: Iterable[int], reached: dict[int, int]
-) -> None:
-    """Decode along the control flow, and put the length of each instruction at its address in `reached`."""
+) -> set[int]:
+    """Decode along the control flow, and put the length of each instruction at its address in `reached`.
+
+    Return where there is no instruction.
+    """
+    unread: set[int] = set()
     todo = [root for root in roots if span.low <= root < span.high]
     while todo:
         low = end = todo.pop()
         # The last instruction may end behind the span, as one does whose prefix a jump skips.
         for instruction in Decoder(64, section.part(low, min(span.high + _LONGEST, section.high)), ip=low):
-            if end in reached or end >= span.high or instruction.code == table.invalid:
+            if end in reached or end >= span.high:
+                break
+            if instruction.code == table.invalid:
+                unread.add(end)
                 break
             reached[end] = len(instruction)
             end = instruction.next_ip
             if table.kinds[instruction.code] & table.ENDS:
                 break
         if low < end:
-            known = len(found.branches)
+            known, called = len(found.branches), len(found.calls)
             _decode(table, section, found, low, end)
             if found.goes_on and end >= span.high:
                 found.over = end
-            todo += [target for target in found.targets(found.branches[known:]) if span.low <= target < span.high]
+            targets = found.targets([*found.branches[known:], *found.calls[called:]])
+            todo += [target for target in targets if span.low <= target < span.high]
+    return unread
 
 
 def _unreached(span: Span, reached: dict[int, int]) -> Iterable[tuple[int, int]]:

@@ -11,7 +11,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from iced_x86 import Code, Decoder, OpKind
+from iced_x86 import Code, Decoder, InstructionInfoFactory, OpAccess, OpKind, Register, RegisterExt
 
 from variantkit.audit.features_of import codes
 
@@ -34,6 +34,10 @@ _LONGEST = 15
 _LONG = 1 << 16
 # So many instructions after an address was taken are looked at for what is done with it.
 _NEAR = 12
+_MOVES = frozenset({Code.MOV_R64_RM64, Code.MOV_RM64_R64})
+_WRITES = frozenset({OpAccess.WRITE, OpAccess.READ_WRITE})
+# What is done with an address that is taken; of several, the last one counts.
+_READ, _TAKEN, _JUMPED_TO = range(3)
 
 
 class Taken:
@@ -45,20 +49,24 @@ class Taken:
         # What has the name of a function, and lies where nothing says that there is code, is no more than that.
         named = (each.address for each in binary.functions)
         self.pointed = {*binary.pointed, *(named if any(section.is_data for section in sections) else ())}
-        self.tried: set[int] = set()
+        self.tried: dict[int, int] = {}
 
     def found(self) -> list[tuple[Section, Span]]:
         """Return the spans that have to be decoded again, along their control flow and from new roots."""
         again: dict[int, tuple[Section, Span]] = {}
-        for address, is_read in sorted(self._addresses().items()):
+        for address, use in sorted(self._addresses().items()):
             section = self._section(address)
-            if section is None or section.begins[address - section.low] or address in self.tried:
+            if section is None or section.begins[address - section.low] or self.tried.get(address, -1) >= use:
                 continue
-            self.tried.add(address)
+            self.tried[address] = use
             span = section.span_at(address)
-            if not (span.data or span.decoded):
+            if not (span.data or span.decoded or use == _JUMPED_TO):
                 continue  # padding
-            if not is_read and self._is_code(section, span, address):
+            if use == _JUMPED_TO:
+                # As sure as a direct jump: what cannot be read there is reported and not passed over.
+                span.roots += (address,)
+                span.entered |= not section.is_data
+            elif use == _TAKEN and self._is_code(section, span, address):
                 span.roots += (address,)
             elif span.data or span.undecoded:
                 continue
@@ -66,15 +74,30 @@ class Taken:
             again[id(span)] = section, span
         return list(again.values())
 
-    def _addresses(self) -> dict[int, bool]:
-        """Return the addresses that are taken, and whether each is only read from, as a table is."""
-        found = dict.fromkeys(self.pointed, False)
-        for address, is_read in self._by_lea() if self.sections else ():
-            found[address] = found.get(address, True) and is_read
+    def _addresses(self) -> dict[int, int]:
+        """Return the addresses that are taken, and the most that is done with each."""
+        found = dict.fromkeys(self.pointed, _TAKEN)
+        if self.sections:
+            found.update(dict.fromkeys(self._behind(), _TAKEN))
+        for address, use in self._by_lea() if self.sections else ():
+            found[address] = max(found.get(address, _READ), use)
         return found
 
-    def _by_lea(self) -> Iterator[tuple[int, bool]]:
-        """Give the addresses that LEA takes and at which no instruction begins."""
+    def _behind(self) -> Iterator[int]:
+        """Give the data right behind a function that ends in a call or a NOP: most such calls do not come back."""
+        for section in self.sections:
+            before = None
+            for span in section.spans if not section.is_data else ():
+                if span.data:
+                    if before is not None and not _is_ended(section, before):
+                        yield span.low
+                    before = None
+                elif span.decoded:
+                    before = span
+                # The rest is padding, which is run through.
+
+    def _by_lea(self) -> Iterator[tuple[int, int]]:
+        """Give the addresses that LEA takes and at which no instruction begins, and what is done with each."""
         lowest, highest = self.lows[0], self.sections[-1].high
         offset_at = struct.Struct("<i").unpack_from
         for section in self.sections:
@@ -87,7 +110,7 @@ class Taken:
                     if there is not None and not there.begins[address - there.low]:
                         lea = _lea_at(section, place)
                         if lea is not None and lea.ip_rel_memory_address == address:
-                            yield address, _is_read(section, lea)
+                            yield address, _use(section, lea)
 
     def _section(self, address: int) -> Section | None:
         section = self.sections[max(bisect.bisect_right(self.lows, address) - 1, 0)]
@@ -96,11 +119,12 @@ class Taken:
     def _is_code(self, section: Section, span: Span, address: int) -> bool:
         """Return whether what is at an address reads as code, wherever it jumps, until it ends or leads to other code.
 
-        What may be data has to need something of the CPU as well, or to lead on: else it is the same what it is.
+        What may be data has to need something of the CPU as well, or to lead on: else it is the same what it is. Where it
+        has needed something, what is unlikely behind that is believed.
         """
         table = codes()
         doubted = span.data or any(low <= address < high for low, high in span.undecoded)
-        matters = not doubted
+        matters, needs = not doubted, False
         if self._is_jump_table(section, address):
             return False
         todo, seen = [address], set[int]()
@@ -114,10 +138,13 @@ class Taken:
                     ends = True
                     break
                 kind = table.kinds[code]
-                if kind & table.ODD or place >= span.high or (doubted and code in table.unlikely):
+                if kind & table.ODD or place >= span.high:
                     return False
+                if doubted and code in table.unlikely:
+                    return needs
                 seen.add(place)
-                matters |= bool(kind & table.NEEDS) or (code in _LEAS and instruction.is_ip_rel_memory_operand)
+                needs |= bool(kind & table.NEEDS)
+                matters |= needs or (code in _LEAS and instruction.is_ip_rel_memory_operand)
                 if kind & (table.BRANCH | table.CALL):
                     target = instruction.near_branch_target
                     if span.low <= target < span.high:
@@ -157,18 +184,35 @@ def _lea_at(section: Section, place: int) -> Instruction | None:
     return None
 
 
-def _is_read(section: Section, lea: Instruction) -> bool:
-    """Return whether memory is read at the address that was taken, and it is not jumped to."""
-    table, register, is_read = codes(), lea.op0_register, False
+def _use(section: Section, lea: Instruction) -> int:
+    """Return what is done with the address that was taken, as far as the next instructions show it."""
+    table, infos, is_read = codes(), InstructionInfoFactory(), False
+    holds = {RegisterExt.full_register(lea.op0_register)}
     part = section.part(lea.next_ip, min(lea.next_ip + _NEAR * _LONGEST, section.high))
     for number, each in enumerate(Decoder(64, part, ip=lea.next_ip)):
-        is_register = each.op0_kind == OpKind.REGISTER
-        if is_register and each.code in table.through:
-            return is_read and each.op0_register != register
+        if each.code in table.through and each.op0_kind == OpKind.REGISTER:
+            if each.op0_register in holds:
+                return _JUMPED_TO
+            break
         if number == _NEAR or table.kinds[each.code] & (table.ENDS | table.CALL):
             break
         if each.code not in _LEAS:
-            is_read |= register in {each.memory_base, each.memory_index}
-        if is_register and each.op0_register == register:
+            is_read |= not holds.isdisjoint({each.memory_base, each.memory_index} - {Register.NONE})
+        if each.code in _MOVES and each.op1_kind == each.op0_kind == OpKind.REGISTER and each.op1_register in holds:
+            holds.add(each.op0_register)
+            continue
+        for used in infos.info(each).used_registers():
+            if used.access in _WRITES:
+                holds.discard(RegisterExt.full_register(used.register))
+        if not holds:
             break
-    return is_read
+    return _READ if is_read else _TAKEN
+
+
+def _is_ended(section: Section, span: Span) -> bool:
+    """Return whether the last instruction of a span is one that nothing falls through."""
+    table = codes()
+    for begin in range(span.high - 1, max(span.high - _LONGEST, span.low) - 1, -1):
+        if section.begins[begin - section.low]:
+            return bool(table.kinds[Decoder(64, section.part(begin, span.high), ip=begin).decode().code] & table.ENDS)
+    return True
