@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import variantkit
 from audited import ENTRY, kernels, level_matrix, manifest
 from native_files import compiled, for_arm
 from tiny_wheels import pack, wheel
@@ -82,6 +86,75 @@ def test_wrong_arguments_are_status_two(tmp_path: Path, capsys: pytest.CaptureFi
     for option in ("--root", "--symbols"):
         assert cli(option, tmp_path / "no", tmp_path) == 2
         assert "/no is not " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--select", ""], "argument --select: it is empty, and names no rule"),
+        (["--select", " , "], "argument --select: it is empty, and names no rule"),
+        ([""], "argument PATH: it is empty, and no path"),
+        (["lib.so", ""], "argument PATH: it is empty, and no path"),
+        (["--symbols", ""], "argument --symbols: it is empty, and no path"),
+        (["--sarif", "no/such/a.sarif"], "argument --sarif: the folder no/such is not there"),
+        (["--sarif", "."], "argument --sarif: . is a folder"),
+    ],
+)
+def test_what_is_empty_is_not_all_and_no_folder_is_made(
+    words: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        cli(*words)
+    assert caught.value.code == 2
+    assert why in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["audit", "PATH", "--json"], ["audit", "--rules"], ["check", "--rules"]])
+def test_output_that_cannot_be_written_is_no_violation(words: list[str], tmp_path: Path) -> None:
+    path = wheel(tmp_path, "pure-1.0-py3-none-any.whl")
+    command = [sys.executable, "-m", "variantkit", *(str(path) if word == "PATH" else word for word in words)]
+    environ = {**os.environ, "PYTHONPATH": str(Path(variantkit.__file__).parents[1])}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environ)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the output cannot be written: No space left on device. Make room for it, or send it elsewhere.\n"
+    )
+
+
+def test_what_else_cannot_be_written_is_not_taken_for_output() -> None:
+    def fail() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "elsewhere")
+
+    with pytest.raises(OSError, match="elsewhere"):
+        run(fail)
+
+
+def test_pipes_and_devices_are_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        assert cli(path) == 2
+        assert f"error: {path} is neither a regular file nor a folder. Leave it out" in capsys.readouterr().err
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    os.mkfifo(dist / "other-1.0-py3-none-any.whl")
+    result = audit([dist], matrix=None)
+    assert result.status == 2
+    assert "other-1.0-py3-none-any.whl is neither a regular file" in result.unaudited[0]
+
+
+def test_a_manifest_or_a_library_that_is_a_pipe_is_not_waited_for(compiler: str, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    lib = compiled(compiler, folder, ENTRY)
+    os.mkfifo(folder / "MANIFEST")
+    os.mkfifo(folder / "pipe.so")
+    for path in (folder, lib):
+        result = audit([path], matrix=None)
+        assert (result.files, result.findings) == (1, ())
 
 
 def test_without_a_level_it_says_which_one_is_needed_and_why(

@@ -174,12 +174,30 @@ def test_a_broken_classifiers_toml_is_said(release: Release, capsys: pytest.Capt
     assert "classifiers.toml has" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--select", ""], "--select: it is empty"),
+        (["--against", ""], "--against: it is empty"),
+        (["--sarif", "/no/such/a.sarif"], "--sarif: the folder /no/such is not there"),
+    ],
+)
+def test_what_is_empty_is_not_all_and_no_folder_is_made(
+    words: list[str], why: str, release: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli(release, *words)
+    assert caught.value.code == 2
+    assert f"argument {why}" in capsys.readouterr().err
+
+
 def test_sarif_has_rules_results_and_relative_addresses(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
     folder = release.root / "dist with space"
     shutil.move(release.dist, folder)
     moved = Release(release.root, folder)
     moved.classifier.unlink()
     target = release.root / "reports" / "check.sarif"
+    target.parent.mkdir()
     assert cli(moved, "--ignore", "VK6", "--sarif", str(target)) == 1
     capsys.readouterr()
     document = json.loads(target.read_text())

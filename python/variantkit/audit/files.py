@@ -30,6 +30,8 @@ NO_MEMORY = "there is not enough memory to audit it. Audit it on a machine with 
 _LARGEST_MANIFEST = 1 << 16
 _ZIP = b"PK"
 _MEND = "Mend that and audit it again."
+# A pipe or a device may never end.
+_NEITHER = "is neither a regular file nor a folder. Leave it out, or save what comes out of it in a file."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,9 @@ def sources(paths: Sequence[Path]) -> Iterator[Source]:
         if not path.exists():
             msg = f"{printable(str(path))} is not there. Name wheels, folders of wheels, folders of packages, or native files."
             raise WheelError(msg)
+        if not path.is_file() and not path.is_dir():
+            msg = f"{printable(str(path))} {_NEITHER}"
+            raise WheelError(msg)
         found = sorted(path.glob("*.whl")) if path.is_dir() else []
         for each in found or [path]:
             if each.resolve() in seen:
@@ -84,6 +89,9 @@ def natives(source: Source) -> tuple[Iterator[Native], dict[str, dict[str, str]]
     """
     if source.path.is_dir():
         return _of_folder(source.path)
+    # Links that lead nowhere are told as such where they are opened.
+    if source.path.exists() and not source.path.is_file():
+        raise WheelError(_NEITHER)
     if source.name is None and _kind(_head(source.path)) == "native":
         return _of_file(source.path)
     return _of_archive(source.path)

@@ -72,7 +72,8 @@ def run(command: Callable[[], int]) -> int:
     """Call `command`; turn this package's errors and an interrupt into a line on stderr and an exit status."""
     try:
         status = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except VariantkitError as error:
         from variantkit.printable import printable
 
@@ -81,9 +82,34 @@ def run(command: Callable[[], int]) -> int:
         return _FAILED if isinstance(error, BuildError) else _WRONG_INPUT
     except BrokenPipeError:
         # Whoever read the output has enough of it; Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return _FAILED
+    except OSError as error:
+        if not _is_about_output(error):
+            raise
+        _write_no_more()
+        print(
+            f"error: the output cannot be written: {error.strerror}. Make room for it, or send it elsewhere.",
+            file=sys.stderr,
+        )
+        return _WRONG_INPUT
     except KeyboardInterrupt:
         print("interrupted; nothing is left half-done, and what was finished is kept", file=sys.stderr)
         return _INTERRUPTED
     return status
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Return whether it was stdout that could not be written: a full disk, mostly."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    # More than fits into the buffer is not kept for another try; and what is opened by its name has it in the error.
+    import errno
+
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}

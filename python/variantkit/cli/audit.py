@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from variantkit.cli.arguments import given_path, report_file, rule_names
 from variantkit.errors import UncheckedError, VariantkitError
 from variantkit.features import LEVELS
 from variantkit.files import write_atomically
@@ -32,13 +33,16 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=given_path,
         metavar="PATH",
         help=f"wheels, folders of wheels, folders of packages, native files (the first that is there of "
         f"{', '.join(str(here / each) for each in _DIST)}: what a build or a release has made)",
     )
     parser.add_argument(
-        "--root", type=Path, default=here, help="the project, whose classifiers.toml the files are held against (here)"
+        "--root",
+        type=given_path,
+        default=here,
+        help="the project, whose classifiers.toml the files are held against (here)",
     )
     parser.add_argument(
         "--level",
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
     )
     parser.add_argument(
         "--symbols",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help=f"unstripped builds of the same code, which name functions ({here / _SYMBOLS}, where that is)",
     )
@@ -57,10 +61,12 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
         action="store_true",
         help="code for other machines than x86-64, which is not decoded, is no reason to exit with 2",
     )
-    parser.add_argument("--select", metavar="RULE,...", help="only these rules, by id or how it begins (all)")
+    parser.add_argument(
+        "--select", type=rule_names, metavar="RULE,...", help="only these rules, by id or how it begins (all)"
+    )
     parser.add_argument("--ignore", metavar="RULE,...", help="not these rules")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    parser.add_argument("--sarif", type=Path, metavar="FILE", help="also write the findings as SARIF 2.1.0")
+    parser.add_argument("--sarif", type=report_file, metavar="FILE", help="also write the findings as SARIF 2.1.0")
     parser.add_argument("--rules", action="store_true", help="print the page on the rules (docs/audit.md) and stop")
     parser.add_argument("--quiet", action="store_true", help="do not say on a terminal what is looked at")
     options = parser.parse_args(arguments)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from variantkit.check import check, sarif
 from variantkit.check.registry import RULES, markdown
+from variantkit.cli.arguments import given_path, report_file, rule_names
 from variantkit.files import write_atomically
 from variantkit.matrix import read_matrix
 
@@ -39,23 +40,28 @@ def main(
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=given_path,
         metavar="PATH",
         help=f"wheels, sdists, folders of them, or a published index ({here / 'dist'})",
     )
     parser.add_argument(
-        "--root", type=Path, default=here, help="the project, whose classifiers.toml the release is held against (here)"
+        "--root",
+        type=given_path,
+        default=here,
+        help="the project, whose classifiers.toml the release is held against (here)",
     )
-    parser.add_argument("--select", metavar="RULE,...", help="only these rules, by id or how it begins (all)")
+    parser.add_argument(
+        "--select", type=rule_names, metavar="RULE,...", help="only these rules, by id or how it begins (all)"
+    )
     parser.add_argument("--ignore", metavar="RULE,...", help="not these rules")
     parser.add_argument("--strict", action="store_true", help="warnings are errors")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument("--sarif", type=Path, metavar="FILE", help="also write the findings as SARIF 2.1.0")
+    parser.add_argument("--sarif", type=report_file, metavar="FILE", help="also write the findings as SARIF 2.1.0")
     parser.add_argument("--rules", action="store_true", help="print the table of rules (docs/checks.md) and stop")
     other = parser.add_mutually_exclusive_group()
     other.add_argument(
         "--against",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help="a folder with another build of the release, to be the same to the byte",
     )
