@@ -288,8 +288,8 @@ def test_of_a_file_that_asks_the_cpu_it_is_told_what_is_sure_and_what_it_may_cho
     result = audit([path], matrix=None)
     told = result.text().splitlines()
     assert told[0].endswith(
-        "library.so needs at least x86-64-v3 while it is loaded, and up to x86-64-v4 in code that it may choose when it has "
-        "asked the CPU"
+        "library.so needs at least x86-64-v3 while it is loaded, and up to x86-64-v4 in code that it may choose (it asks the "
+        "CPU somewhere; if before each function, cannot be seen)"
     )
     assert told[1].startswith(
         "  It needs x86-64-v3, because of _GLOBAL__sub_I_constants, which runs while it is loaded: v"
@@ -304,6 +304,19 @@ def test_of_a_file_that_asks_the_cpu_it_is_told_what_is_sure_and_what_it_may_cho
     # Without a question, all of it is needed.
     path = assembled(compiler, tmp_path, more)
     assert "needs at least x86-64-v4, because of kernel512: v" in audit([path], matrix=None).text()
+
+
+def test_tzcnt_below_bmi1_is_a_note_and_no_violation(compiler: str, tmp_path: Path) -> None:
+    path = assembled(compiler, tmp_path, function("f", "tzcnt eax, edi; ret") + function("g", "tzcnt rax, rdi; ret"))
+    result = audit([path], matrix=None, level="x86-64")
+    (note,) = result.notes
+    assert note.startswith(f"{path}: 2 TZCNT are run as BSF by CPUs without BMI1")
+    assert (result.status, json.loads(result.json())["notes"]) == (0, [note])
+    assert f"note: {note}" in result.text()
+    assert audit([path], matrix=None, level="x86-64-v3").notes == ()
+    path = assembled(compiler, tmp_path, function("f", "tzcnt eax, edi; cmovc eax, esi; ret"))
+    result = audit([path], matrix=None, level="x86-64")
+    assert (result.notes, [each.feature for each in result.findings]) == ((), ["bmi1"])
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_the_constructor_that_ended_every_import_is_named(audited: Callable[[str
     # The wheel was stripped, so that its functions are called by where unwinding begins; this one is in .init_array.
     assert (need.symbol, need.address, need.instruction) == ("0x14ffc0", 0x14FFF4, "vpbroadcastq ymm0, xmm0")
     told = result.text()
-    assert "needs at least x86-64-v3 while it is loaded, and up to x86-64-v4 in code that it may choose when" in told
+    assert "needs at least x86-64-v3 while it is loaded, and up to x86-64-v4 in code that it may choose" in told
     assert "It needs x86-64-v3, because of 0x14ffc0 of faiss/libfaiss.so, which runs while it is loaded" in told
     assert result.unaudited == ()
     assert result.instructions > 10_000_000

@@ -91,7 +91,7 @@ def audit(
         instructions=reader.instructions,
         seconds=time.monotonic() - started,
         unaudited=tuple(dict.fromkeys(reader.unaudited)),
-        notes=tuple(dict.fromkeys(reader.notes)),
+        notes=tuple(dict.fromkeys([*reader.notes, *ceiling.notes_on_tzcnt(audited.images)])),
         needs=tuple(sorted(needs)),
         asking=tuple(
             dict.fromkeys(

@@ -5,23 +5,25 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import posixpath
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from variantkit.audit.features_of import UNKNOWN
 from variantkit.audit.result import Need
 from variantkit.audit.rules import problem, rule
-from variantkit.check.findings import count
+from variantkit.check.findings import count, shown
 from variantkit.features import BASELINE, IMPLIES, LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from variantkit.audit.decode import CodeUse, FunctionUse, Use
     from variantkit.audit.model import Audited, Image
     from variantkit.audit.rules import Problem
     from variantkit.matrix import Dispatch
 
-__all__ = ["needed_level"]
+__all__ = ["needed_level", "notes_on_tzcnt"]
 
 _LEVELS = {level: LEVELS[level] for level in sorted(LEVELS) if level.startswith("x86-64")}
 
@@ -133,6 +135,20 @@ def _check_undecoded(audited: Audited) -> Iterator[Problem]:
             what = f"{count(size, 'byte')} in {count(len(ranges), 'place')} are no code that can be read, {where}"
             found = problem(image, what)
             yield found._replace(symbol=first.name, address=first.address, unaudited=True)
+
+
+def notes_on_tzcnt(images: Iterable[Image]) -> list[str]:
+    """Return a note for each wheel, folder or file that has TZCNT below BMI1 which are not counted as it."""
+    numbers: Counter[Path] = Counter()
+    for image in images:
+        if image.label and image.use is not None and "bmi1" not in image.allowed:
+            numbers[image.file] += image.use.tzcnt
+    return [
+        f"{shown(file)}: {number:,} TZCNT are run as BSF by CPUs without BMI1, which gives another number for 0: compilers "
+        f"write them for any x86-64 CPU where the input cannot be 0"
+        for file, number in numbers.items()
+        if number
+    ]
 
 
 def needed_level(image: Image) -> Need:

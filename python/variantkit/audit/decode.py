@@ -1,8 +1,8 @@
 """Which CPU features the machine code of a binary needs, function by function.
 
 Every executable byte is decoded, each function from its own start, and what only an address in a register or in memory
-leads to from there. What that cannot say: which of them an indirect call leads to, what code another library has, what a
-program makes at run time.
+leads to from there. What that cannot say: which of them an indirect call leads to, whether a jump to an address that is
+computed leads into the middle of an instruction, what code another library has, what a program makes at run time.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class CodeUse:
     tzcnt: int
     """How many TZCNT are not counted as BMI1, because an older CPU runs them as BSF: right for all inputs but 0.
 
-    Compilers write them for every x86-64 CPU where the input cannot be 0. Those whose flags are used are counted.
+    Compilers write them, or `rep bsf`, which is the same bytes, for every x86-64 CPU where the input cannot be 0. Those
+    whose flags are used are counted.
     """
     detects: bool
     """Whether it asks what the CPU has, by CPUID or another library, so that it may choose among its functions itself."""

@@ -79,8 +79,9 @@ What a file is held against:
 * with `--level x86-64`, `-v2`, `-v3` or `-v4`: that level, all files, and `classifiers.toml` is not looked at;
 * with neither: nothing. Then the audit says what the wheel needs: "needs at least x86-64-v3, because of …", with the
   function and the instruction. Of a file that asks CPUID, only what runs while it is loaded counts for that: "needs at
-  least x86-64 while it is loaded, and up to x86-64-v4 in code that it may choose when it has asked the CPU". Where a
-  constructor of it calls through pointers, which are not followed, the audit says so.
+  least x86-64 while it is loaded, and up to x86-64-v4 in code that it may choose". One question anywhere in the file is
+  enough for that: whether each of these functions is behind it cannot be seen. Where a constructor of it calls through
+  pointers, which are not followed, the audit says so.
 
 | exit status | means |
 | --- | --- |
@@ -88,8 +89,17 @@ What a file is held against:
 | 1 | there are violations; warnings are none |
 | 2 | something could not be audited: a damaged wheel or file, a file that has the name of a native one and is none, a native file in an archive, a tool that is missing, code that cannot be decoded; or the arguments are wrong |
 
+With both, the status is 1: violations win, and what was not audited is still in the output. So 1 does not say that all was
+audited; `unaudited` of `--json` does.
+
 Code for other machines than x86-64 is not decoded. Its notes, exports, libraries and paths are checked, but that is not what
 an audit is asked for, so it counts as not audited. Where the rest is enough, `--allow-undecoded` makes a note of it.
+
+TZCNT is BSF with a prefix, which CPUs without BMI1 pass over; the result is the same for every input but 0. Compilers write
+it for all x86-64 CPUs where the input cannot be 0 (as `rep bsf`, the same bytes), so that it is no violation, unless its flags
+are used. Whether the input can be 0 is not looked at: a note says how many there are in a wheel, folder or file whose label
+lacks BMI1. Code that is compiled for BMI1 by mistake has other instructions of it, of BMI2 or LZCNT nearly always, and those
+are violations.
 
 Archives and compressed files in a wheel or a folder (zip, tar, gzip, bzip2, xz; zstd with Python 3.14) are looked into, up to
 512 MiB unpacked and six deep. A native file in one is executed after it was unpacked, and counts as not audited, as

@@ -74,7 +74,7 @@ def _told_file(file: Path, own: Sequence[Need]) -> list[str]:
         # What does not ask needs all of its code to be able to run, and not only what runs at load.
         sure = highest.asks_cpu or not highest.instruction
         head += " while it is loaded" if sure else ""
-        head += f", and up to {whole} in code that it may choose when it has asked the CPU"
+        head += f", and up to {whole} in code that it may choose (it asks the CPU somewhere; if before each function, cannot be seen)"
         lines = [head, f"  It needs {highest.level}{because}"] if because else [head]
     else:
         lines = [head + because]
