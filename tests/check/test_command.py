@@ -179,7 +179,7 @@ def test_a_broken_classifiers_toml_is_said(release: Release, capsys: pytest.Capt
     [
         (["--select", ""], "--select: it is empty"),
         (["--against", ""], "--against: it is empty"),
-        (["--sarif", "/no/such/a.sarif"], "--sarif: the folder /no/such is not there"),
+        (["--sarif", "no/such/a.sarif"], "--sarif: the folder no/such is not there"),
     ],
 )
 def test_what_is_empty_is_not_all_and_no_folder_is_made(
