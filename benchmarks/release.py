@@ -9,10 +9,10 @@ its own (with the network of that hour); the release then makes its own from tha
 ABI, from nothing, in a build tree of its own, as a project does that has one wheel per combination. Both ways use the same
 backend, compiler, flags and build environments (made before), no ccache, and ninja on all CPUs; separate wheels are built
 one after the other, as cibuildwheel does, and those of a release two at a time, as it does. Of a release, only the same part
-is counted: each classifier once, and the base wheel once per ABI, which also packs the library of its classifier. That each
-wheel is audited is left out, because the separate ones are not. It is made three times, before the separate wheels, between
-them and after them, so that a slow quarter of an hour hits both; its median counts. The ratio of CPU seconds says what is
-left of it where nothing runs beside anything else.
+is counted: each classifier once, and the base wheel once per ABI, which also packs the library of its classifier, with
+the audit of each wheel, which the separate ones do not have. It is made three times, before the separate wheels, between them
+and after them, so that a slow quarter of an hour hits both; its median counts. The ratio of CPU seconds says what is left of
+it where nothing runs beside anything else.
 
 **Index.** 200 releases of 30 wheels of a few hundred bytes each, base wheels with labels and wheels of classifiers, are
 published at once in an empty folder, with a front page; then one release more is added, again and again. Medians.
@@ -133,7 +133,7 @@ def measure_separate(folder: Path, *, quick: bool) -> dict[str, Any]:
         out = folder / f"ours-{len(mine)}"
         shutil.copytree(folder / "environments", out / "work" / "envs", symlinks=True)
         progress = Progress(len(names) + len(interpreters) + 1)
-        builder = Unaudited(root=ours, out=out / "dist", work=out / "work", progress=progress)
+        builder = Builder(root=ours, out=out / "dist", work=out / "work", progress=progress)
         with cost(mine):
             builder.build(names, interpreters)
 
@@ -214,13 +214,6 @@ def synthetic_release(folder: Path, version: str, document: dict[str, Any]) -> P
         path = folder / ("-".join(filter(None, (name, version, python, PLATFORM, label))) + ".whl")
         write_wheel(path, {key: Entry(data=text.encode()) for key, text in texts.items()}, info, TIME)
     return folder
-
-
-class Unaudited(Builder):
-    """Builds wheels and does no more with them, as the tools that the separate ones are built with."""
-
-    def _audit(self, wheel: Path) -> None:
-        pass
 
 
 def clone(folder: Path, name: str) -> Path:
