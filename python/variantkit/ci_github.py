@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from variantkit.ci import LINUX_IMAGE, command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from variantkit.ci import Job
@@ -45,6 +45,7 @@ _USES = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)")
 _UNPINNED = re.compile(r"uses: (\w[\w.-]*/[\w./-]+)$", re.MULTILINE)
 _COMMAND = re.compile(r"(?<=[ (])(?<!-m )variantkit (assemble|audit|build|check|index|matrix|release|repair)(?= )")
 _INSTALL = 'python -m pip install "variantkit[release]"'
+_NATIVE = re.compile(r"^NATIVE (\S+)\n", re.MULTILINE)
 _TEST = re.compile(r".*- name: test\n.*\bTEST\n|.*- TEST\n")
 _PROJECT = re.compile(r"^.*\bPROJECT\b.*\n", re.MULTILINE)
 
@@ -100,10 +101,10 @@ def filled(matrix: Matrix, text: str) -> str:
 
 def _with_native(matrix: Matrix, text: str) -> str:
     """Put a job for each classifier that has a runner of its own in the place for them; what is published waits for all."""
-    if "NATIVE\n" not in text:
+    place = _NATIVE.search(text)
+    if place is None:
         return text
-    host = "github" if "\njobs:\n" in text else "gitlab"
-    job = (resources.files(__package__) / "workflows" / f"native-{host}.yml").read_text(encoding="utf-8")
+    job = (resources.files(__package__) / "workflows" / place[1]).read_text(encoding="utf-8")
     if not matrix.pipelines.native_test:
         job = _TEST.sub("", job)
     names = [f"native-{name}" for name in matrix.pipelines.native]
@@ -119,8 +120,12 @@ def _with_native(matrix: Matrix, text: str) -> str:
             # A YAML string in double quotes is one of JSON.
             "TEST": json.dumps(matrix.pipelines.native_test),
         }
-        jobs += re.sub(rf"\b({'|'.join(words)})\b", lambda found, words=words: words[found[0]], job)  # type: ignore[misc] # mypy cannot infer a lambda with a default
-    return text.replace("NATIVE\n", jobs)
+        jobs += _replaced(job, words)
+    return text.replace(place[0], jobs)
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    return re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[0]], text)
 
 
 def _pinning(present: str) -> Any:

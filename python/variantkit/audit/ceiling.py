@@ -123,7 +123,8 @@ def _check_unknown(audited: Audited) -> Iterator[Problem]:
     "VA106 undecoded",
     what="All that is in executable sections is code, padding, or known to be data; the rest counts as not audited.",
     why="Code that cannot be read can hold anything; what is new in a CPU is not read by an older decoder either.",
-    mend="Give data a symbol with a type (`.type name, @object`) and a size, or put it into .rodata.",
+    mend="Give data a symbol with a type (`.type name, @object`) and a size, or put it into .rodata; take the prefix 66 from "
+    "near jumps and calls.",
     level="warning",
 )
 def _check_undecoded(audited: Audited) -> Iterator[Problem]:

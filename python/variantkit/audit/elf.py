@@ -58,15 +58,13 @@ def read_elf(data: bytes) -> Binary:
         for each in defined
         if each.type in _FUNCTIONS or (_is_label(each) and said.have(each.value))
     ]
-    # Who looks a label up can call it, but in what may be data it is no function only because it is there.
+    # Who looks up a label or an object can call it; where there may be data, it is no function only because it has a name.
     looked_up = {
         each.value
         for each in elf.dynamic_symbols
-        if each.shndx and _is_label(each) and runs.have(each.value) and not said.have(each.value)
-    }
-    # Whoever looks up an object can call it, too.
-    objects = {
-        each.value for each in elf.dynamic_symbols if each.shndx and each.type == _TYPE.OBJECT and runs.have(each.value)
+        if each.shndx
+        and runs.have(each.value)
+        and (each.type == _TYPE.OBJECT or (_is_label(each) and not said.have(each.value)))
     }
     # LIEF calls those that are run at load "__dt_init_array" and the like.
     unwound = [
@@ -91,7 +89,7 @@ def read_elf(data: bytes) -> Binary:
         resolvers=tuple(sorted({*resolvers, *(each.value for each in defined if each.type == _TYPE.GNU_IFUNC)})),
         linked=loading.linked,
         imported=loading.imported,
-        pointed=tuple(sorted({*loading.pointed, *looked_up, *objects})),
+        pointed=tuple(sorted({*loading.pointed, *looked_up})),
         asks_cpu=any(text_of(each.name) in _CPU for each in elf.imported_symbols),
         exported=tuple(sorted({text_of(each.name) for each in elf.exported_symbols if each.name})),
         needed=elf_says.needed(elf, data),
