@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def describe(*distributions: str) -> dict[str, Any]:
 def save(name: str, result: dict[str, Any]) -> Path:
     """Write a result beside those of other machines."""
     machine = result["machine"]
-    slug = "-".join(word for word in f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "").split())
+    slug = "-".join(re.findall(r"[\w.]+", f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "")))
     path = RESULTS / f"{name}-{slug}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
