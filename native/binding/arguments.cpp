@@ -5,29 +5,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "dlpack.hpp"
 
 namespace ndkernels {
 namespace {
-
-constexpr const char *accepted = "accepted are arrays of float32 or float64 in CPU memory that support __dlpack__ or "
-                                 "the buffer protocol";
-
-[[noreturn]] void refuse_object(nb::handle object, const char *name, const std::string &why) {
-    raise_type(std::string(name) + ": got " + kind_of(object) + why + "; " + accepted +
-               ". Make one first, for example with numpy.asarray(..., dtype='float32').");
-}
-
-// `fallback` is used for objects that do not tell their dtype.
-[[noreturn]] void refuse_dtype(nb::handle object, const char *name, const std::string &fallback) {
-    const nb::object own = nb::getattr(object, "dtype", nb::none());
-    const std::string dtype = own.is_none() ? fallback : nb::cast<std::string>(nb::str(own));
-    raise_type(std::string(name) + ": dtype " + dtype +
-               " is not supported; accepted are float32 and float64 in native byte order. Convert it first, for "
-               "example with numpy.asarray(..., dtype='float64').");
-}
 
 [[noreturn]] void refuse_ndim(const char *name, std::int32_t ndim) {
     raise_value(std::string(name) + ": has " + std::to_string(ndim) + " dimensions; accepted are at most " +
@@ -56,10 +40,12 @@ std::string device_name(std::int32_t type, std::int32_t id) {
     return name + ":" + std::to_string(id);
 }
 
-// The letter of a struct-module format with native byte order, or 0.
-char native_format(const char *format) {
+constexpr ndk_dtype no_dtype = ndk_dtype{};
+
+// The dtype of a struct-module format with native byte order, whose elements have `size` bytes; no_dtype for others.
+ndk_dtype dtype_of_format(const char *format, std::int64_t size) {
     if (format == nullptr) {
-        return 0;
+        return no_dtype;
     }
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     constexpr char own_order = '<';
@@ -69,7 +55,54 @@ char native_format(const char *format) {
     if (*format == '@' || *format == '=' || *format == own_order) {
         ++format;
     }
-    return std::strlen(format) == 1 ? *format : '\0';
+    if (std::strlen(format) != 1) {
+        return no_dtype;
+    }
+    switch (*format) {
+    case 'f':
+        return NDK_FLOAT32;
+    case 'd':
+        return NDK_FLOAT64;
+    case 'e':
+        return NDK_FLOAT16;
+    case '?':
+        return NDK_BOOL;
+    case 'b':
+        return NDK_INT8;
+    case 'i':
+    case 'l':
+    case 'q':
+        return size == 4 ? NDK_INT32 : size == 8 ? NDK_INT64 : no_dtype;
+    default:
+        return no_dtype;
+    }
+}
+
+ndk_dtype dtype_of_dlpack(const dlpack::DataType &dtype) {
+    if (dtype.lanes != 1) {
+        return no_dtype;
+    }
+    switch (dtype.code) {
+    case dlpack::floating_point:
+        return dtype.bits == 32   ? NDK_FLOAT32
+               : dtype.bits == 64 ? NDK_FLOAT64
+               : dtype.bits == 16 ? NDK_FLOAT16
+                                  : no_dtype;
+    case dlpack::brain_float:
+        return dtype.bits == 16 ? NDK_BFLOAT16 : no_dtype;
+    case dlpack::boolean:
+        return dtype.bits == 8 ? NDK_BOOL : no_dtype;
+    case dlpack::integer:
+        return dtype.bits == 8 ? NDK_INT8 : dtype.bits == 32 ? NDK_INT32 : dtype.bits == 64 ? NDK_INT64 : no_dtype;
+    default:
+        return no_dtype;
+    }
+}
+
+// NumPy's arrays of a dtype that a buffer cannot describe.
+bool is_bfloat16_array(nb::handle object) {
+    return nb::hasattr(object, "view") &&
+           nb::cast<std::string>(nb::str(nb::getattr(object, "dtype", nb::none()))) == "bfloat16";
 }
 
 // `object.__dlpack__(max_version=(1, 0))`, or without the argument for exporters that are older than it.
@@ -88,7 +121,8 @@ nb::object call_dlpack(nb::handle object, const char *name) {
     }
 }
 
-dlpack::Device dlpack_device(nb::handle object, const char *name) {
+// Empty where it is no pair of integers.
+std::optional<dlpack::Device> dlpack_device(nb::handle object, const char *name) {
     std::int32_t numbers[2] = {};
     bool fits = false;
     try {
@@ -104,10 +138,7 @@ dlpack::Device dlpack_device(nb::handle object, const char *name) {
     } catch (nb::python_error &error) {
         refuse_unreadable(error, name, "its __dlpack_device__");
     }
-    if (!fits) {
-        refuse_object(object, name, ", whose __dlpack_device__ did not return a pair of integers");
-    }
-    return {numbers[0], numbers[1]};
+    return fits ? std::optional<dlpack::Device>({numbers[0], numbers[1]}) : std::nullopt;
 }
 
 void check_device(const dlpack::Device &device, const char *name) {
@@ -132,6 +163,8 @@ PyObject *plain_array_type = nullptr; // numpy.ndarray, borrowed for ever
 
 void set_plain_array_type(PyObject *type) { plain_array_type = type; }
 
+bool is_plain_array(nb::handle object) { return object.type().ptr() == plain_array_type; }
+
 void raise_type(const std::string &message) { throw nb::type_error(message.c_str()); }
 
 void raise_value(const std::string &message) { throw nb::value_error(message.c_str()); }
@@ -146,8 +179,57 @@ Py_ssize_t to_index(nb::handle object) {
     return number;
 }
 
-Argument::Argument(nb::handle object, const char *name) : name_(name) {
-    if (object.type().ptr() != plain_array_type) {
+std::string to_string(Dtypes dtypes) {
+    std::string text;
+    for (std::uint32_t left = dtypes, dtype = 1; left != 0; ++dtype) {
+        if ((left & one_dtype(static_cast<ndk_dtype>(dtype))) != 0) {
+            left &= ~one_dtype(static_cast<ndk_dtype>(dtype));
+            text += (text.empty() ? ""
+                     : left == 0  ? " and "
+                                  : ", ") +
+                    std::string(name_of(static_cast<ndk_dtype>(dtype)));
+        }
+    }
+    return text;
+}
+
+nb::handle numpy_dtype(ndk_dtype dtype) {
+    static PyObject *dtypes[last_dtype + 1] = {};
+    PyObject *&known = dtypes[dtype];
+    if (known == nullptr) {
+        nb::object type = nb::str(name_of(dtype));
+        if (dtype == NDK_BFLOAT16) {
+            try {
+                type = nb::module_::import_("ml_dtypes").attr("bfloat16");
+            } catch (nb::python_error &error) {
+                nb::raise_from(
+                    error, PyExc_TypeError,
+                    "NumPy has no bfloat16 of its own, and the package that has it could not be imported. Run: "
+                    "python -m pip install ml_dtypes");
+            }
+        }
+        known = nb::module_::import_("numpy").attr("dtype")(type).release().ptr();
+    }
+    return known;
+}
+
+void Argument::refuse_object(nb::handle object, const std::string &why) const {
+    raise_type(std::string(name_) + ": got " + kind_of(object) + why + "; accepted are arrays of " +
+               to_string(accepted_) +
+               " in CPU memory that support __dlpack__ or the buffer protocol. Make one first, for example with "
+               "numpy.asarray(..., dtype='float32').");
+}
+
+// `fallback` is used for objects that do not tell their dtype.
+void Argument::refuse_dtype(nb::handle object, const std::string &fallback) const {
+    const nb::object own = nb::getattr(object, "dtype", nb::none());
+    const std::string dtype = own.is_none() ? fallback : nb::cast<std::string>(nb::str(own));
+    raise_type(std::string(name_) + ": dtype " + dtype + " is not supported; accepted are " + to_string(accepted_) +
+               " in native byte order. Convert it first, for example with numpy.asarray(..., dtype='float64').");
+}
+
+Argument::Argument(nb::handle object, const char *name, Dtypes accepted) : name_(name), accepted_(accepted) {
+    if (!is_plain_array(object)) {
         refuse_masked(object, name);
     }
     if (PyObject_CheckBuffer(object.ptr()) != 0) {
@@ -155,24 +237,34 @@ Argument::Argument(nb::handle object, const char *name) : name_(name) {
     } else if (nb::hasattr(object, "__dlpack__") && nb::hasattr(object, "__dlpack_device__")) {
         read_dlpack(object);
     } else {
-        refuse_object(object, name, "");
+        refuse_object(object, "");
     }
 }
 
 void Argument::read_buffer(nb::handle object) {
+    ndk_dtype dtype = no_dtype;
     if (PyObject_GetBuffer(object.ptr(), &buffer_.info, PyBUF_RECORDS_RO) != 0) {
         nb::python_error error;
         // NumPy refuses so what a buffer cannot describe, for example bfloat16; KeyboardInterrupt is not about that.
-        if (error.matches(PyExc_Exception) && nb::hasattr(object, "dtype")) {
-            refuse_dtype(object, name_, "");
+        if (!error.matches(PyExc_Exception) || !nb::hasattr(object, "dtype")) {
+            refuse_unreadable(error, name_, "its buffer");
         }
-        refuse_unreadable(error, name_, "its buffer");
+        if (!is_bfloat16_array(object)) {
+            refuse_dtype(object, "");
+        }
+        dtype = NDK_BFLOAT16;
+        const nb::object bits = object.attr("view")("uint16"); // the buffer keeps it
+        if (PyObject_GetBuffer(bits.ptr(), &buffer_.info, PyBUF_RECORDS_RO) != 0) {
+            throw nb::python_error();
+        }
     }
     buffer_.held = true;
     const Py_buffer &info = buffer_.info;
-    const char format = native_format(info.format);
-    if (format != 'f' && format != 'd') {
-        refuse_dtype(object, name_, info.format == nullptr ? "uint8" : info.format);
+    if (dtype == no_dtype) {
+        dtype = dtype_of_format(info.format, info.itemsize);
+    }
+    if (!accepts(dtype)) {
+        refuse_dtype(object, info.format == nullptr ? "uint8" : info.format);
     }
     if (info.ndim > NDK_MAX_NDIM) {
         refuse_ndim(name_, info.ndim);
@@ -181,7 +273,7 @@ void Argument::read_buffer(nb::handle object) {
     for (std::int32_t i = 0; i < info.ndim; ++i) {
         shape.append(info.shape != nullptr ? info.shape[i] : info.len / info.itemsize);
     }
-    view_ = contiguous(info.buf, format == 'f' ? NDK_FLOAT32 : NDK_FLOAT64, shape);
+    view_ = contiguous(info.buf, dtype, shape);
     // Asked for or not, ctypes leaves them out.
     if (info.strides != nullptr) {
         std::copy(info.strides, info.strides + info.ndim, view_.strides);
@@ -192,7 +284,11 @@ void Argument::read_buffer(nb::handle object) {
 
 void Argument::read_dlpack(nb::handle object) {
     // Asked before __dlpack__, which may have to wait for the other device.
-    check_device(dlpack_device(object, name_), name_);
+    const std::optional<dlpack::Device> device = dlpack_device(object, name_);
+    if (!device) {
+        refuse_object(object, ", whose __dlpack_device__ did not return a pair of integers");
+    }
+    check_device(*device, name_);
     capsule_ = call_dlpack(object, name_);
     const dlpack::Tensor *tensor = nullptr;
     if (PyCapsule_IsValid(capsule_.ptr(), dlpack::versioned_capsule_name) != 0) {
@@ -208,13 +304,13 @@ void Argument::read_dlpack(nb::handle object) {
         tensor =
             &static_cast<const dlpack::Managed *>(PyCapsule_GetPointer(capsule_.ptr(), dlpack::capsule_name))->tensor;
     } else {
-        refuse_object(object, name_, ", whose __dlpack__ did not return a capsule of DLPack");
+        refuse_object(object, ", whose __dlpack__ did not return a capsule of DLPack");
     }
 
-    const dlpack::DataType dtype = tensor->dtype;
-    if (dtype.code != dlpack::floating_point || dtype.lanes != 1 || (dtype.bits != 32 && dtype.bits != 64)) {
-        refuse_dtype(object, name_,
-                     "with DLPack code " + std::to_string(dtype.code) + " and " + std::to_string(dtype.bits) + " bits");
+    const ndk_dtype dtype = dtype_of_dlpack(tensor->dtype);
+    if (!accepts(dtype)) {
+        refuse_dtype(object, "with DLPack code " + std::to_string(tensor->dtype.code) + " and " +
+                                 std::to_string(tensor->dtype.bits) + " bits");
     }
     check_device(tensor->device, name_);
     if (tensor->ndim > NDK_MAX_NDIM) {
@@ -233,8 +329,7 @@ void Argument::read_dlpack(nb::handle object) {
         raise_value(std::string(name_) + ": its __dlpack__ gave no memory. Pass it through numpy.asarray first.");
     }
     char *data = static_cast<char *>(tensor->data);
-    view_ = contiguous(data == nullptr ? data : data + tensor->byte_offset,
-                       dtype.bits == 32 ? NDK_FLOAT32 : NDK_FLOAT64, shape);
+    view_ = contiguous(data == nullptr ? data : data + tensor->byte_offset, dtype, shape);
     if (tensor->strides != nullptr) {
         for (std::int32_t i = 0; i < tensor->ndim; ++i) {
             view_.strides[i] = tensor->strides[i] * item_size(view_.dtype);

@@ -5,6 +5,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <cstdint>
 #include <string>
 
 #include "layout.hpp"
@@ -26,6 +27,22 @@ Py_ssize_t to_index(nb::handle object);
 
 // numpy.ndarray itself, whose instances need not be looked at closely.
 void set_plain_array_type(PyObject *type);
+bool is_plain_array(nb::handle object);
+
+// A set of dtypes, one bit for each.
+using Dtypes = std::uint32_t;
+
+constexpr Dtypes one_dtype(ndk_dtype dtype) { return Dtypes{1} << dtype; }
+
+inline constexpr Dtypes floats = one_dtype(NDK_FLOAT32) | one_dtype(NDK_FLOAT64);
+inline constexpr Dtypes all_dtypes = (Dtypes{2} << last_dtype) - 2;
+
+// "float32 and float64"
+std::string to_string(Dtypes dtypes);
+
+// What numpy.dtype() makes of the name; bfloat16 comes from ml_dtypes. Borrowed for ever. Throws TypeError where
+// ml_dtypes is not installed.
+nb::handle numpy_dtype(ndk_dtype dtype);
 
 struct Buffer {
     Py_buffer info;
@@ -46,7 +63,7 @@ struct Buffer {
 class Argument {
 public:
     // `name` is the parameter's, for messages, and must outlive this object.
-    Argument(nb::handle object, const char *name);
+    Argument(nb::handle object, const char *name, Dtypes accepted = floats);
 
     const View &view() const { return view_; }
     const Shape &shape() const { return view_.shape; }
@@ -58,8 +75,13 @@ private:
     void read_buffer(nb::handle object);
     void read_dlpack(nb::handle object);
     void check_alignment();
+    bool accepts(ndk_dtype dtype) const { return dtype != 0 && (accepted_ & one_dtype(dtype)) != 0; }
+
+    [[noreturn]] void refuse_dtype(nb::handle object, const std::string &fallback) const;
+    [[noreturn]] void refuse_object(nb::handle object, const std::string &why) const;
 
     const char *name_;
+    Dtypes accepted_;
     View view_;
     bool read_only_ = false;
     Buffer buffer_;

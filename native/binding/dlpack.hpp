@@ -9,7 +9,10 @@
 namespace ndkernels::dlpack {
 
 constexpr std::int32_t cpu = 1;             // kDLCPU
+constexpr std::uint8_t integer = 0;         // kDLInt
 constexpr std::uint8_t floating_point = 2;  // kDLFloat
+constexpr std::uint8_t brain_float = 4;     // kDLBfloat
+constexpr std::uint8_t boolean = 6;         // kDLBool
 constexpr std::uint64_t read_only_flag = 1; // DLPACK_FLAG_BITMASK_READ_ONLY
 constexpr std::uint32_t major_version = 1;
 constexpr const char *capsule_name = "dltensor";

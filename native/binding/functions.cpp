@@ -1,72 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "functions.hpp"
 
-#include <new>
-#include <stdexcept>
 #include <string>
 
 #include "arguments.hpp"
 #include "host.hpp"
+#include "kernel_call.hpp"
 #include "layout.hpp"
-#include "library.hpp"
-#include "restore_thread.hpp"
 #include "result.hpp"
 
 namespace ndkernels {
 namespace {
 
-// Below this many elements the kernel is done before the lock would have been given back and taken again.
-constexpr std::int64_t elements_worth_unlocking = 8192;
-
-class Unlocked {
-public:
-    explicit Unlocked(bool wanted) : state_(wanted ? PyEval_SaveThread() : nullptr) {}
-    ~Unlocked() {
-        if (state_ != nullptr) {
-            restore_thread(state_);
-        }
-    }
-    Unlocked(const Unlocked &) = delete;
-    Unlocked &operator=(const Unlocked &) = delete;
-
-private:
-    PyThreadState *state_;
-};
-
-const ndk_table &table() {
-    const ndk_table *in_use = table_in_use();
-    if (in_use == nullptr) {
-        throw std::runtime_error("no kernel library is in use. Call use(open_library(path)) first.");
-    }
-    return *in_use;
-}
-
-void check(ndk_status status) {
-    if (status == NDK_OUT_OF_MEMORY) {
-        throw std::bad_alloc();
-    }
-    if (status != NDK_OK) {
-        throw std::runtime_error(std::string("the kernel library '") + table().classifier +
-                                 "' refused its arguments with status " + std::to_string(status) +
-                                 ". Please report this with the shapes and strides of the arguments.");
-    }
-}
-
-// Calls compute(table, host), which writes to a view that `result` gave, and brings what it wrote to its place.
+// Calls compute(table, host), which writes to a view that `result` gave, and brings what it wrote to its place. `name`
+// is the function's, for messages.
 template <typename Compute>
-nb::object run(Result &result, const View &target, std::int64_t elements, const Compute &compute) {
+nb::object run(const char *name, Result &result, const View &target, std::int64_t elements, const Compute &compute) {
     const ndk_table &kernels = table();
     ndk_status status = NDK_OK;
     {
         const Unlocked unlocked(elements >= elements_worth_unlocking);
         status = compute(kernels, &host());
-        if (const View *place = result.copy_to(); place != nullptr && status == NDK_OK) {
-            const ndk_tensor from = target.tensor();
-            const ndk_tensor to = place->tensor();
-            status = kernels.unary(&host(), NDK_COPY, &from, &to);
+        if (status == NDK_OK) {
+            status = result.copy(target);
         }
     }
-    check(status);
+    check(status, name);
     return result.take();
 }
 
@@ -127,7 +86,7 @@ nb::object unary(ndk_unary_op op, nb::handle x_object, nb::handle out) {
     const Argument x(x_object, "x");
     Result result(out, x.dtype(), x.shape());
     const View target = result.target({&x.view()}, true);
-    return run(result, target, target.shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
+    return run("unary", result, target, target.shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
         const ndk_tensor in = x.view().tensor();
         const ndk_tensor to = target.tensor();
         return kernels.unary(services, op, &in, &to);
@@ -149,7 +108,7 @@ nb::object binary(ndk_binary_op op, nb::handle x1_object, nb::handle x2_object, 
     const View a = broadcast_to(x1.view(), shape, 0);
     const View b = broadcast_to(x2.view(), shape, 0);
     const View target = result.target({&a, &b}, true);
-    return run(result, target, shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
+    return run("binary", result, target, shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
         const ndk_tensor first = a.tensor();
         const ndk_tensor second = b.tensor();
         const ndk_tensor to = target.tensor();
@@ -180,7 +139,7 @@ nb::object reduce(ndk_reduce_op op, nb::handle x_object, nb::handle axis, nb::ha
             full = with_axis(full, i);
         }
     }
-    return run(result, target, x.shape().size(), [&](const ndk_table &kernels, const ndk_host *services) {
+    return run("reduce", result, target, x.shape().size(), [&](const ndk_table &kernels, const ndk_host *services) {
         const ndk_tensor in = x.view().tensor();
         const ndk_tensor to = full.tensor();
         return kernels.reduce(services, op, &in, &to);
@@ -235,7 +194,7 @@ nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
     }
     // An estimate that cannot overflow: what is read and written, not what is multiplied.
     const std::int64_t elements = shape.size() + m * k + k * n;
-    return run(result, target, elements, [&](const ndk_table &kernels, const ndk_host *services) {
+    return run("matmul", result, target, elements, [&](const ndk_table &kernels, const ndk_host *services) {
         const ndk_tensor first = a.tensor();
         const ndk_tensor second = b.tensor();
         const ndk_tensor to = full.tensor();

@@ -44,9 +44,15 @@ std::string to_string(const Shape &shape) {
 
 ndk_tensor View::tensor() const { return {data, shape.extents, strides, shape.ndim, dtype, {NDK_CPU, 0}}; }
 
-std::int64_t item_size(ndk_dtype dtype) { return dtype == NDK_FLOAT32 ? 4 : 8; }
+std::int64_t item_size(ndk_dtype dtype) {
+    constexpr std::int64_t sizes[] = {0, 4, 8, 2, 2, 1, 1, 4, 8};
+    return sizes[dtype];
+}
 
-const char *name_of(ndk_dtype dtype) { return dtype == NDK_FLOAT32 ? "float32" : "float64"; }
+const char *name_of(ndk_dtype dtype) {
+    constexpr const char *names[] = {"", "float32", "float64", "float16", "bfloat16", "bool", "int8", "int32", "int64"};
+    return names[dtype];
+}
 
 bool broadcast_shapes(const Shape &a, const Shape &b, std::int32_t skip, Shape &result) {
     const std::int32_t a_ndim = a.ndim - skip;

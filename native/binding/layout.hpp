@@ -37,6 +37,8 @@ struct View {
     ndk_tensor tensor() const;
 };
 
+inline constexpr ndk_dtype last_dtype = NDK_INT64;
+
 std::int64_t item_size(ndk_dtype dtype);
 const char *name_of(ndk_dtype dtype);
 

@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <atomic>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "cpuid.hpp"
 #include "functions.hpp"
 #include "library.hpp"
+#include "operators.hpp"
 #include "result.hpp"
 #include "thread_count.hpp"
 #include "thread_pool.hpp"
@@ -38,6 +40,14 @@ nb::tuple cpuid() {
         leaves[nb::make_tuple(key.first, key.second)] = nb::make_tuple(r[0], r[1], r[2], r[3]);
     }
     return nb::make_tuple(leaves, reading.xcr0 ? nb::cast(*reading.xcr0) : nb::none());
+}
+
+nb::dict dtype_bits() {
+    nb::dict bits;
+    for (int number = NDK_FLOAT32; number <= last_dtype; ++number) {
+        bits[name_of(static_cast<ndk_dtype>(number))] = one_dtype(static_cast<ndk_dtype>(number));
+    }
+    return bits;
 }
 
 void set_num_threads(nb::handle count) {
@@ -96,6 +106,14 @@ NB_MODULE(_binding, m) {
         });
     m.def("open_library", &open_library, nb::arg("path"), "Open a kernel library; raises OSError with the reason.");
     m.def("use", &use_library, nb::arg("library"), "Make all functions of this module call this library.");
+
+    define_borrowed(m);
+    m.attr("FLOATS") = floats;
+    m.attr("DTYPES") = dtype_bits();
+    m.def("array", &array, nb::arg().none(), nb::arg(), nb::arg() = floats,
+          "The memory of an object as a NumPy array; the second argument names it in messages.");
+    m.def("call", &call, "Call an operator: (name, inputs, ((shape, dtype, out), ...), integers, numbers).");
+    m.def("operators", &operators, "The names of the operators of the library in use.");
 
     m.def("get_num_threads", &configured_thread_count);
     m.def("set_num_threads", &set_num_threads, nb::arg("count").none());

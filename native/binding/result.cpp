@@ -7,6 +7,7 @@
 #include <string>
 
 #include "host.hpp"
+#include "kernel_call.hpp"
 #include "thread_count.hpp"
 #include "thread_pool.hpp"
 
@@ -15,14 +16,9 @@ namespace {
 
 // Borrowed for ever from NumPy, which is never unloaded.
 PyObject *numpy_empty = nullptr;
-PyObject *numpy_float32 = nullptr;
-PyObject *numpy_float64 = nullptr;
 
 void import_numpy() {
     const nb::module_ numpy = nb::module_::import_("numpy");
-    nb::object dtype = numpy.attr("dtype");
-    numpy_float32 = dtype("float32").release().ptr();
-    numpy_float64 = dtype("float64").release().ptr();
     numpy_empty = numpy.attr("empty").inc_ref().ptr();
     set_plain_array_type(numpy.attr("ndarray").inc_ref().ptr());
 }
@@ -40,7 +36,7 @@ nb::object new_array(ndk_dtype dtype, const Shape &shape) {
             PyTuple_SetItem(extents.ptr(), i, nb::int_(shape[i]).release().ptr());
         }
     }
-    PyObject *arguments[] = {extents.ptr(), dtype == NDK_FLOAT32 ? numpy_float32 : numpy_float64};
+    PyObject *arguments[] = {extents.ptr(), numpy_dtype(dtype).ptr()};
     PyObject *array = PyObject_Vectorcall(numpy_empty, arguments, 2, nullptr);
     if (array == nullptr) {
         throw nb::python_error();
@@ -80,7 +76,7 @@ void prepare() {
 
 Result::Result(nb::handle out, ndk_dtype dtype, const Shape &shape) : fresh_(out.is_none()) {
     object_ = fresh_ ? new_array(dtype, shape) : nb::borrow(out);
-    argument_.emplace(object_, "out");
+    argument_.emplace(object_, "out", all_dtypes);
     if (fresh_) {
         return;
     }
@@ -101,9 +97,9 @@ Result::Result(nb::handle out, ndk_dtype dtype, const Shape &shape) : fresh_(out
     }
 }
 
-View Result::target(std::initializer_list<const View *> inputs, bool in_place) {
+View Result::target(const View *const *inputs, std::size_t count, bool in_place) {
     const View &own = argument_->view();
-    const bool conflict = !fresh_ && std::any_of(inputs.begin(), inputs.end(), [&](const View *input) {
+    const bool conflict = !fresh_ && std::any_of(inputs, inputs + count, [&](const View *input) {
         return may_overlap(*input, own) && !(in_place && same_view(*input, own));
     });
     if (!conflict) {
@@ -115,6 +111,15 @@ View Result::target(std::initializer_list<const View *> inputs, bool in_place) {
         throw std::bad_alloc();
     }
     return contiguous(temporary_, own.dtype, own.shape);
+}
+
+ndk_status Result::copy(const View &target) const {
+    if (temporary_ == nullptr) {
+        return NDK_OK;
+    }
+    const ndk_tensor from = target.tensor();
+    const ndk_tensor to = argument_->view().tensor();
+    return table().unary(&host(), NDK_COPY, &from, &to);
 }
 
 Result::~Result() {

@@ -5,6 +5,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <cstddef>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -28,13 +29,18 @@ public:
 
     // Where a computation on `inputs` may write: the array itself, or new memory where it shares memory with an input
     // in another way than the computation allows (`in_place`: being the very same view).
-    View target(std::initializer_list<const View *> inputs, bool in_place);
+    View target(std::initializer_list<const View *> inputs, bool in_place) {
+        return target(inputs.begin(), inputs.size(), in_place);
+    }
+    View target(const View *const *inputs, std::size_t count, bool in_place);
 
     // The array; takes it out of this object.
     nb::object take() { return std::move(object_); }
 
-    // Where the result must be copied to from `target`; NULL when it is there already.
-    const View *copy_to() const { return temporary_ ? &argument_->view() : nullptr; }
+    // Brings what was written to `target` to the array, where it is not there already. Needs no lock.
+    ndk_status copy(const View &target) const;
+
+    const View &view() const { return argument_->view(); }
 
     ~Result();
     Result(const Result &) = delete;

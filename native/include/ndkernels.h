@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define NDK_ABI_MAJOR 1
+#define NDK_ABI_MAJOR 2
 #define NDK_ABI_MINOR 0
 
 /* Largest number of dimensions of a tensor (NumPy 2 allows 64; 32 was its limit before). */
@@ -49,6 +49,12 @@ typedef enum ndk_status {
 typedef enum ndk_dtype {
     NDK_FLOAT32 = 1,
     NDK_FLOAT64 = 2,
+    NDK_FLOAT16 = 3,  /* IEEE 754 binary16 */
+    NDK_BFLOAT16 = 4, /* the upper half of a float32 */
+    NDK_BOOL = 5,     /* a byte, 0 or 1 */
+    NDK_INT8 = 6,
+    NDK_INT32 = 7,
+    NDK_INT64 = 8,
 } ndk_dtype;
 
 typedef enum ndk_device_type {
@@ -124,9 +130,32 @@ typedef enum ndk_reduce_op {
 } ndk_reduce_op;
 
 /*
- * What a kernel library can do. Common to all functions: every tensor of a call has the same dtype and is on the CPU;
- * `out` does not overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape
- * and strides); an empty tensor is allowed everywhere.
+ * One call of an operator. How many tensors, integers and numbers there are, and what they mean, is said where the
+ * operator is implemented; one that was given others answers NDK_INVALID_ARGUMENT. No output overlaps an input or
+ * another output.
+ */
+typedef struct ndk_call {
+    const ndk_host *host;
+    const ndk_tensor *const *inputs; /* an optional one that is not there is NULL */
+    const ndk_tensor *const *outputs;
+    const int64_t *integers;
+    const double *numbers;
+    int32_t input_count;
+    int32_t output_count;
+    int32_t integer_count;
+    int32_t number_count;
+} ndk_call;
+
+typedef struct ndk_operator {
+    const char *name;
+    ndk_status (*run)(const ndk_call *call);
+} ndk_operator;
+
+/*
+ * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
+ * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same
+ * dtype and is on the CPU; `out` does not overlap an input, except that in `unary` and `binary` it may be the very same
+ * view (same data, shape and strides); an empty tensor is allowed everywhere.
  */
 typedef struct ndk_table {
     uint32_t struct_size; /* sizeof(ndk_table) of the library */
@@ -146,6 +175,9 @@ typedef struct ndk_table {
     /* x1 (..., m, k), x2 (..., k, n), out (..., m, n) with ndim >= 2 and equal leading dimensions (the caller has
        broadcast them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. */
     ndk_status (*matmul)(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *out);
+
+    const ndk_operator *operators; /* in the order of strcmp() of their names */
+    int32_t operator_count;
 } ndk_table;
 
 /*

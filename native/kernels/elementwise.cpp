@@ -209,7 +209,7 @@ ndk_status map_typed(const ndk_host *host, const Op &op, const ndk_tensor *const
 template <int Count>
 ndk_status check_all(const ndk_tensor *const (&tensors)[Count]) {
     for (const ndk_tensor *tensor : tensors) {
-        if (const ndk_status status = check_tensor(tensor, tensors[0]->dtype); status != NDK_OK) {
+        if (const ndk_status status = check_float_tensor(tensor, tensors[0]->dtype); status != NDK_OK) {
             return status;
         }
         if (!same_shape(tensor, tensors[0])) {

@@ -119,7 +119,7 @@ bool multiplies(const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *ou
 ndk_status matmul(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *out) {
     const ndk_tensor *const tensors[] = {out, x1, x2};
     for (const ndk_tensor *tensor : tensors) {
-        if (const ndk_status status = check_tensor(tensor, out->dtype); status != NDK_OK) {
+        if (const ndk_status status = check_float_tensor(tensor, out->dtype); status != NDK_OK) {
             return status;
         }
     }

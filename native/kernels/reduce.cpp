@@ -262,7 +262,7 @@ bool reduces(const ndk_tensor *x, const ndk_tensor *out) {
 ndk_status reduce(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
     const ndk_tensor *const tensors[] = {out, x};
     for (const ndk_tensor *tensor : tensors) {
-        if (const ndk_status status = check_tensor(tensor, out->dtype); status != NDK_OK) {
+        if (const ndk_status status = check_float_tensor(tensor, out->dtype); status != NDK_OK) {
             return status;
         }
     }

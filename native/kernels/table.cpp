@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one exported symbol.
+#include <string_view>
+
+#include "call.hpp"
 #include "kernels.hpp"
 
 #if !defined(NDK_CLASSIFIER) || !defined(NDK_VERSION)
@@ -9,9 +12,26 @@
 
 namespace {
 
+constexpr ndk_operator kOperators[] = {
+#define NDK_OPERATOR(name) {#name, ndk::operators::name},
+#include "operators.def"
+#undef NDK_OPERATOR
+};
+constexpr int kOperatorCount = sizeof(kOperators) / sizeof(*kOperators);
+
+constexpr bool sorted() {
+    for (int i = 1; i < kOperatorCount; ++i) {
+        if (std::string_view(kOperators[i - 1].name) >= kOperators[i].name) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(sorted(), "operators.def is not in alphabetical order");
+
 constexpr ndk_table kTable = {
-    sizeof(ndk_table), NDK_ABI_MAJOR, NDK_ABI_MINOR, NDK_CLASSIFIER, NDK_VERSION,
-    ndk::unary,        ndk::binary,   ndk::reduce,   ndk::matmul,
+    sizeof(ndk_table), NDK_ABI_MAJOR, NDK_ABI_MINOR, NDK_CLASSIFIER, NDK_VERSION,    ndk::unary,
+    ndk::binary,       ndk::reduce,   ndk::matmul,   kOperators,     kOperatorCount,
 };
 
 } // namespace

@@ -11,15 +11,37 @@
 
 namespace ndk {
 
+// Bytes of an element; 0 for what is no dtype.
+inline std::int64_t item_size(std::int32_t dtype) {
+    switch (dtype) {
+    case NDK_BOOL:
+    case NDK_INT8:
+        return 1;
+    case NDK_FLOAT16:
+    case NDK_BFLOAT16:
+        return 2;
+    case NDK_FLOAT32:
+    case NDK_INT32:
+        return 4;
+    case NDK_FLOAT64:
+    case NDK_INT64:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+inline bool is_float(std::int32_t dtype) { return dtype == NDK_FLOAT32 || dtype == NDK_FLOAT64; }
+
 // Whether `tensor` keeps the contract of ndkernels.h and has the data type `dtype`.
 inline ndk_status check_tensor(const ndk_tensor *tensor, std::int32_t dtype) {
-    if (dtype != NDK_FLOAT32 && dtype != NDK_FLOAT64) {
+    const std::int64_t low_bits = item_size(dtype) - 1;
+    if (low_bits < 0) {
         return NDK_UNSUPPORTED_DTYPE;
     }
     if (tensor->dtype != dtype || tensor->device.type != NDK_CPU || tensor->ndim < 0 || tensor->ndim > NDK_MAX_NDIM) {
         return NDK_INVALID_ARGUMENT;
     }
-    const std::int64_t low_bits = dtype == NDK_FLOAT32 ? 3 : 7;
     bool empty = false;
     for (std::int32_t axis = 0; axis < tensor->ndim; ++axis) {
         if (tensor->shape[axis] < 0 || (tensor->strides[axis] & low_bits) != 0) {
@@ -32,6 +54,11 @@ inline ndk_status check_tensor(const ndk_tensor *tensor, std::int32_t dtype) {
         return NDK_INVALID_ARGUMENT;
     }
     return NDK_OK;
+}
+
+// The same for functions that know floats only.
+inline ndk_status check_float_tensor(const ndk_tensor *tensor, std::int32_t dtype) {
+    return is_float(dtype) ? check_tensor(tensor, dtype) : NDK_UNSUPPORTED_DTYPE;
 }
 
 inline bool same_shape(const ndk_tensor *left, const ndk_tensor *right) {

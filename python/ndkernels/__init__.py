@@ -33,6 +33,7 @@ except ImportError as error:
 from ndkernels._config import show_config
 from ndkernels._contractions import matmul, sum  # noqa: A004 -- the standard's name
 from ndkernels._elementwise import add, divide, exp, maximum, multiply, relu, subtract
+from ndkernels._modules import MODULES
 from ndkernels._threads import get_num_threads, set_num_threads
 from variantkit.errors import (
     BetterVariantWarning,
@@ -67,8 +68,24 @@ __all__ = [
     "show_config",
     "subtract",
     "sum",
+    *MODULES,
 ]
 
 __version__ = CATALOGUE.version
 
 _binding.use(loader.load("ndkernels", cpuid=_binding.cpuid, open_library=_binding.open_library).library)
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a function when it is asked for first: most programs use a few, and none pays for the rest."""
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from importlib import import_module
+
+    function = getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+    globals()[name] = function
+    return function
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *MODULES})

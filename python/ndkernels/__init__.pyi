@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ndkernels._softmax import softmax as softmax
 from ndkernels.typing import Array
 from variantkit.errors import BetterVariantWarning as BetterVariantWarning
 from variantkit.errors import ClassifierError as ClassifierError
@@ -35,6 +36,7 @@ __all__ = [
     "relu",
     "set_num_threads",
     "show_config",
+    "softmax",
     "subtract",
     "sum",
 ]
