@@ -75,6 +75,8 @@ class Table(ctypes.Structure):
         ("binary", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _TENSOR, _TENSOR, _TENSOR)),
         ("reduce", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _TENSOR, _TENSOR)),
         ("matmul", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, _TENSOR, _TENSOR, _TENSOR)),
+        ("operators", ctypes.c_void_p),
+        ("operator_count", ctypes.c_int32),
     )
 
 
@@ -133,7 +135,7 @@ class KernelLibrary:
         self._open = ctypes.CDLL(str(path)).ndkernels_open
         self._open.argtypes = [ctypes.c_uint32, _HOST, ctypes.POINTER(ctypes.POINTER(Table))]
         pointer = ctypes.POINTER(Table)()
-        assert self._open(1, ctypes.byref(self.host.table), ctypes.byref(pointer)) == OK
+        assert self._open(2, ctypes.byref(self.host.table), ctypes.byref(pointer)) == OK
         self.table = pointer.contents
 
     def status_of_open(self, abi_major: int, host: HostTable) -> tuple[int, bool]:

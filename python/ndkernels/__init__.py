@@ -68,8 +68,8 @@ __all__ = [
     "show_config",
     "subtract",
     "sum",
-    *MODULES,
 ]
+__all__.extend(MODULES)
 
 __version__ = CATALOGUE.version
 
