@@ -146,6 +146,17 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_kernels(session: nox.Session) -> None:
+    """Measure every kernel beside NumPy, torch and onnxruntime: a table, JSON and a chart in build/bench."""
+    session.install(*group("build"), *group("bench-kernels"))
+    # With pip, which may be configured to know a build of torch without CUDA; uv would fetch gigabytes.
+    session.run("python", "-m", "pip", "install", "--quiet", "torch==2.13.0")
+    run(session, "python", "-m", "tools.build", "--out", "build/dist")
+    install_wheels(session)
+    run(session, "python", "-m", "tools.bench", *session.posargs)
+
+
+@nox.session
 def bench_release(session: nox.Session) -> None:
     """Measure a release, beside building each classifier for each Python separately, and an index of many."""
     session.install(*group("release"))

@@ -14,7 +14,7 @@ from typing import Any
 from variantkit import host
 from variantkit.features import LEVELS
 
-__all__ = ["describe", "save"]
+__all__ = ["describe", "save", "slug"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -34,11 +34,14 @@ def describe(*distributions: str) -> dict[str, Any]:
     }
 
 
+def slug(machine: dict[str, Any]) -> str:
+    """Return the machine as a part of a file name."""
+    return "-".join(re.findall(r"[\w.]+", f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "")))
+
+
 def save(name: str, result: dict[str, Any]) -> Path:
     """Write a result beside those of other machines."""
-    machine = result["machine"]
-    slug = "-".join(re.findall(r"[\w.]+", f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "")))
-    path = RESULTS / f"{name}-{slug}.json"
+    path = RESULTS / f"{name}-{slug(result['machine'])}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return path

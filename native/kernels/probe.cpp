@@ -3,9 +3,9 @@
 // The limits of the machine, as this library's code can reach them; `python -m tools.bench` gives every speed as a
 // share of these.
 //
-// probe_multiply_add: no inputs; one output of float32 or float64 with one element, which receives a sum that depends
-// on all that was computed; integers (steps): each step multiplies and adds kChains vectors, which is 2 * kChains *
-// kLanes floating-point operations; no numbers. One thread.
+// probe_multiply_add: no inputs; outputs a float32 or float64 without dimensions, which receives a sum that depends on
+// all that was computed, and an int64 without dimensions, which receives the number of floating-point operations;
+// integers (steps); no numbers. On one thread, in registers.
 //
 // probe_triad: inputs b, c; output a, all one-dimensional, contiguous, of one size and of float32; a = b + 3 c as in
 // McCalpin's STREAM (1995), on all threads. Stores go through the caches.
@@ -18,6 +18,8 @@ namespace {
 
 // Enough independent chains for two units with a latency of up to five cycles, and few enough for the registers.
 constexpr int kChains = kVectorRegisters == 32 ? 24 : 12;
+
+constexpr std::int64_t kMostSteps = std::int64_t{1} << 40;
 
 template <typename T>
 T multiply_add(std::int64_t steps) {
@@ -49,18 +51,23 @@ bool is_vector(const ndk_tensor *tensor, std::int64_t size) {
 } // namespace
 
 ndk_status operators::probe_multiply_add(const ndk_call *call) {
-    if (const ndk_status status = check_call(call, 0, 0, 1, 1, 0); status != NDK_OK) {
+    if (const ndk_status status = check_call(call, 0, 0, 2, 1, 0); status != NDK_OK) {
         return status;
     }
     const ndk_tensor *out = call->outputs[0];
-    if (out->ndim != 0 || !is_float(out->dtype)) {
+    const ndk_tensor *operations = call->outputs[1];
+    const std::int64_t steps = call->integers[0];
+    if (out->ndim != 0 || !is_float(out->dtype) || operations->ndim != 0 || operations->dtype != NDK_INT64 ||
+        steps < 0 || steps > kMostSteps) {
         return NDK_INVALID_ARGUMENT;
     }
     if (out->dtype == NDK_FLOAT32) {
-        *static_cast<float *>(out->data) = multiply_add<float>(call->integers[0]);
+        *static_cast<float *>(out->data) = multiply_add<float>(steps);
     } else {
-        *static_cast<double *>(out->data) = multiply_add<double>(call->integers[0]);
+        *static_cast<double *>(out->data) = multiply_add<double>(steps);
     }
+    const std::int64_t lanes = out->dtype == NDK_FLOAT32 ? kLanes<float> : kLanes<double>;
+    *static_cast<std::int64_t *>(operations->data) = 2 * kChains * lanes * steps;
     return NDK_OK;
 }
 

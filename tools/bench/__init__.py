@@ -1,0 +1,1 @@
+"""`python -m tools.bench`: every kernel under each classifier, beside NumPy, torch and onnxruntime."""
