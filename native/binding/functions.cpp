@@ -3,44 +3,10 @@
 
 #include <string>
 
-#include "arguments.hpp"
-#include "host.hpp"
-#include "kernel_call.hpp"
-#include "layout.hpp"
-#include "result.hpp"
+#include "function_call.hpp"
 
 namespace ndkernels {
 namespace {
-
-// Calls compute(table, host), which writes to a view that `result` gave, and brings what it wrote to its place. `name`
-// is the function's, for messages.
-template <typename Compute>
-nb::object run(const char *name, Result &result, const View &target, std::int64_t elements, const Compute &compute) {
-    const ndk_table &kernels = table();
-    ndk_status status = NDK_OK;
-    {
-        const Unlocked unlocked(elements >= elements_worth_unlocking);
-        status = compute(kernels, &host());
-        if (status == NDK_OK) {
-            status = result.copy(target);
-        }
-    }
-    check(status, name);
-    return result.take();
-}
-
-void check_same_dtype(const Argument &x1, const Argument &x2) {
-    if (x1.dtype() != x2.dtype()) {
-        raise_type(std::string("x1 and x2: have dtypes ") + name_of(x1.dtype()) + " and " + name_of(x2.dtype()) +
-                   ", and nothing is converted silently. Convert one of them first, for example with "
-                   "numpy.asarray(..., dtype='" +
-                   name_of(x1.dtype()) + "').");
-    }
-}
-
-[[noreturn]] void refuse_shapes(const Argument &x1, const Argument &x2, const std::string &why) {
-    raise_value("x1 and x2: shapes " + to_string(x1.shape()) + " and " + to_string(x2.shape()) + " " + why);
-}
 
 std::int32_t read_axis(nb::handle axis, std::int32_t ndim) {
     if (PyIndex_Check(axis.ptr()) == 0) {
@@ -143,62 +109,6 @@ nb::object reduce(ndk_reduce_op op, nb::handle x_object, nb::handle axis, nb::ha
         const ndk_tensor in = x.view().tensor();
         const ndk_tensor to = full.tensor();
         return kernels.reduce(services, op, &in, &to);
-    });
-}
-
-nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
-    prepare();
-    const Argument x1(x1_object, "x1");
-    const Argument x2(x2_object, "x2");
-    check_same_dtype(x1, x2);
-    for (const Argument *x : {&x1, &x2}) {
-        if (x->shape().ndim == 0) {
-            raise_value(std::string(x->name()) +
-                        ": has 0 dimensions; matmul accepts 1 or more. Use multiply for a scalar.");
-        }
-    }
-    // As NumPy: a vector is a row on the left and a column on the right, and that axis is not in the result.
-    const bool row = x1.shape().ndim == 1;
-    const bool column = x2.shape().ndim == 1;
-    const View left = row ? with_axis(x1.view(), 0) : x1.view();
-    const View right = column ? with_axis(x2.view(), 1) : x2.view();
-    const std::int64_t m = left.shape[left.shape.ndim - 2];
-    const std::int64_t k = left.shape[left.shape.ndim - 1];
-    const std::int64_t n = right.shape[right.shape.ndim - 1];
-    if (k != right.shape[right.shape.ndim - 2]) {
-        refuse_shapes(x1, x2,
-                      "do not fit: x1 has " + std::to_string(k) + " columns and x2 has " +
-                          std::to_string(right.shape[right.shape.ndim - 2]) +
-                          " rows; accepted are (..., m, k) and (..., k, n). Transpose or reshape one of them first.");
-    }
-    Shape batch;
-    if (!broadcast_shapes(left.shape, right.shape, 2, batch)) {
-        refuse_shapes(x1, x2,
-                      "cannot be broadcast together in the axes before the last two; accepted are extents that are "
-                      "equal or 1. Reshape one of them first.");
-    }
-    Shape shape = batch;
-    if (!row) {
-        shape.append(m);
-    }
-    if (!column) {
-        shape.append(n);
-    }
-    Result result(out, x1.dtype(), shape);
-    const View a = broadcast_to(left, batch, 2);
-    const View b = broadcast_to(right, batch, 2);
-    const View target = result.target({&a, &b}, false);
-    View full = row ? with_axis(target, batch.ndim) : target;
-    if (column) {
-        full = with_axis(full, batch.ndim + 1);
-    }
-    // An estimate that cannot overflow: what is read and written, not what is multiplied.
-    const std::int64_t elements = shape.size() + m * k + k * n;
-    return run("matmul", result, target, elements, [&](const ndk_table &kernels, const ndk_host *services) {
-        const ndk_tensor first = a.tensor();
-        const ndk_tensor second = b.tensor();
-        const ndk_tensor to = full.tensor();
-        return kernels.matmul(services, &first, &second, &to);
     });
 }
 

@@ -154,8 +154,8 @@ typedef struct ndk_operator {
 /*
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
  * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same
- * dtype and is on the CPU; `out` does not overlap an input, except that in `unary` and `binary` it may be the very same
- * view (same data, shape and strides); an empty tensor is allowed everywhere.
+ * dtype (but for the products of int8) and is on the CPU; `out` does not overlap an input, except that in `unary` and
+ * `binary` it may be the very same view (same data, shape and strides); an empty tensor is allowed everywhere.
  */
 typedef struct ndk_table {
     uint32_t struct_size; /* sizeof(ndk_table) of the library */
@@ -173,7 +173,8 @@ typedef struct ndk_table {
     ndk_status (*reduce)(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out);
 
     /* x1 (..., m, k), x2 (..., k, n), out (..., m, n) with ndim >= 2 and equal leading dimensions (the caller has
-       broadcast them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. */
+       broadcast them). Any strides, so a transposed view needs no copy. k = 0 gives zeros. float16 and bfloat16 are
+       added up as float32; int8 gives int32, exact for k < 2^17. */
     ndk_status (*matmul)(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *x2, const ndk_tensor *out);
 
     const ndk_operator *operators; /* in the order of strcmp() of their names */

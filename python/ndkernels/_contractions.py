@@ -60,15 +60,18 @@ def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     Parameters
     ----------
     x1, x2
-        Arrays of one dtype, float32 or float64, of shapes (..., m, k) and (..., k, n), whose leading axes broadcast as in
-        NumPy; any strides, so that a transposed view costs nothing. A vector is a row on the left and a column on the
-        right. NumPy arrays and anything else in CPU memory with `__dlpack__` or the buffer protocol.
+        Arrays of one dtype (float32, float64, float16, bfloat16 or int8), of shapes (..., m, k) and (..., k, n), whose
+        leading axes broadcast as in NumPy; any strides, so that a transposed view costs nothing. A vector is a row on
+        the left and a column on the right. NumPy arrays and anything else in CPU memory with `__dlpack__` or the
+        buffer protocol.
     out
         Where the result goes: a writable array of the result's shape and dtype. It may share memory with the inputs.
 
     Returns
     -------
-    `out`, or a new NumPy array of shape (..., m, n); without m where x1 is a vector, without n where x2 is one.
+    `out`, or a new NumPy array of shape (..., m, n); without m where x1 is a vector, without n where x2 is one. Its
+    dtype is that of x1, and int32 for int8, where the sums are exact for k < 2**17 and wrap beyond that. 16-bit floats
+    are added up as float32 and rounded once.
 
     Raises
     ------

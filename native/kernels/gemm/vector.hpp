@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products of one row with a matrix. They read every element of the matrix once, so packing it would only cost time.
-#ifndef NDK_MATMUL_VECTOR_HPP
-#define NDK_MATMUL_VECTOR_HPP
+#ifndef NDK_GEMM_VECTOR_HPP
+#define NDK_GEMM_VECTOR_HPP
 
-#include "matmul_pack.hpp"
+#include "gemm/epilogue.hpp"
+#include "gemm/types.hpp"
 #include "vec.hpp"
-#include "views.hpp"
 
 namespace ndk {
 
@@ -55,9 +55,11 @@ void dot_columns(const T *a, const T *b, std::int64_t b_column, std::int64_t cou
     }
 }
 
-// c (1 x n) = a (1 x k) b (k x n), where the rows or the columns of b are consecutive elements and `a` is consecutive.
+// c (1 x n) = or += a (1 x k) b (k x n), then the epilogue. The rows or the columns of b are consecutive elements, and
+// `a` is consecutive.
 template <typename T>
-void multiply_vector(std::int64_t n, std::int64_t k, const T *a, const Matrix<const T> &b, const Matrix<T> &c) {
+void multiply_vector(std::int64_t n, std::int64_t k, const T *a, const Matrix<const T> &b, const Matrix<T> &c,
+                     bool accumulate, const Epilogue<T> &epilogue) {
     constexpr std::int64_t kChunk = 1024; // columns: their sums stay in the L1 cache
     constexpr int kRows = 8;
     constexpr int kColumns = 4;
@@ -84,9 +86,19 @@ void multiply_vector(std::int64_t n, std::int64_t k, const T *a, const Matrix<co
                 add_rows_of<1>(a + i, b.at(i, begin), b.row, sums, count);
             }
         }
-        scatter(sums, reinterpret_cast<char *>(c.at(0, begin)), c.column * static_cast<std::int64_t>(sizeof(T)), count);
+        if (accumulate) {
+            for (std::int64_t j = 0; j < count; ++j) {
+                sums[j] += *c.at(0, begin + j);
+            }
+        }
+        if (!epilogue.empty()) {
+            finish(epilogue.part(0, begin), sums, 0, 1, count);
+        }
+        for (std::int64_t j = 0; j < count; ++j) {
+            *c.at(0, begin + j) = sums[j];
+        }
     }
 }
 
 } // namespace ndk
-#endif // NDK_MATMUL_VECTOR_HPP
+#endif // NDK_GEMM_VECTOR_HPP

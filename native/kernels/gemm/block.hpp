@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All tiles of one block of a product.
+#ifndef NDK_GEMM_BLOCK_HPP
+#define NDK_GEMM_BLOCK_HPP
+
+#include <type_traits>
+
+#include "gemm/gemm.hpp"
+#include "gemm/tile.hpp"
+#include "gemm/types.hpp"
+
+namespace ndk {
+
+// The operands of a block in units, depth of them along k. A packed b has b_step 0.
+template <typename P>
+struct Block {
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+    std::int64_t depth = 0;
+    const P *a = nullptr;
+    LeftLayout layout = LeftLayout::kColumns;
+    std::int64_t a_stride = 0; // as TileJob has it
+    std::int64_t a_panel = 0;  // from one tile's rows to the next one's
+    const P *b = nullptr;
+    std::int64_t b_step = 0;
+    P *edge = nullptr; // memory for the last panel of a b that is not packed
+    bool accumulate = false;
+    const Epilogue<P> *epilogue = nullptr;
+};
+
+// Takes c's whole width in registers where it can; a tile that does not fit onto c, by its width or its strides, goes
+// through a buffer.
+template <typename P>
+void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std::int64_t rows, std::int64_t columns,
+              const Epilogue<P> *epilogue) {
+    if (columns == kTileColumns<P> && c.column == 1) {
+        job.c = c.data;
+        job.c_row = c.row;
+        function(job);
+        if (epilogue != nullptr) {
+            finish(*epilogue, c.data, c.row, rows, columns);
+        }
+        return;
+    }
+    alignas(kVectorBytes) P buffer[kTileRows * kTileColumns<P>];
+    TileJob<P> buffered = job;
+    buffered.c = buffer;
+    buffered.c_row = kTileColumns<P>;
+    buffered.accumulate = false;
+    function(buffered);
+    if (job.accumulate) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+            for (std::int64_t j = 0; j < columns; ++j) {
+                buffer[i * kTileColumns<P> + j] += *c.at(i, j);
+            }
+        }
+    }
+    if (epilogue != nullptr) {
+        finish(*epilogue, buffer, kTileColumns<P>, rows, columns);
+    }
+    for (std::int64_t i = 0; i < rows; ++i) {
+        for (std::int64_t j = 0; j < columns; ++j) {
+            *c.at(i, j) = buffer[i * kTileColumns<P> + j];
+        }
+    }
+}
+
+template <typename P>
+void multiply_block(const Block<P> &block, const Matrix<P> &c) {
+    TileJob<P> job{};
+    job.depth = block.depth;
+    job.accumulate = block.accumulate;
+    job.a_stride = block.a_stride;
+    const TileFunctions<P> *functions = &kTileFunctions<P, LeftLayout::kColumns>;
+    if constexpr (std::is_floating_point_v<P>) { // integers are always packed
+        if (block.layout == LeftLayout::kRows) {
+            functions = &kTileFunctions<P, LeftLayout::kRows>;
+        }
+    }
+    for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
+        const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
+        job.b_step = kTileColumns<P>;
+        if (block.b_step == 0) {
+            job.b = block.b + j * block.depth;
+        } else if (width == kTileColumns<P>) {
+            job.b = block.b + j;
+            job.b_step = block.b_step;
+        } else {
+            for (std::int64_t k = 0; k < block.depth; ++k) {
+                for (std::int64_t i = 0; i < kTileColumns<P>; ++i) {
+                    block.edge[k * kTileColumns<P> + i] = i < width ? block.b[k * block.b_step + j + i] : P{0};
+                }
+            }
+            job.b = block.edge;
+        }
+        job.a = block.a;
+        for (std::int64_t i = 0; i < block.rows; i += kTileRows, job.a += block.a_panel) {
+            const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+            const TileFunction<P> function =
+                width > kUnits<P> ? functions->wide[height - 1] : functions->narrow[height - 1];
+            const Epilogue<P> part = block.epilogue == nullptr ? Epilogue<P>{} : block.epilogue->part(i, j);
+            run_tile(function, job, Matrix<P>{c.at(i, j), c.row, c.column}, height, width,
+                     block.epilogue == nullptr ? nullptr : &part);
+        }
+    }
+}
+
+template <typename P>
+void multiply_packed(std::int64_t m, std::int64_t n, std::int64_t depth, const P *a, const P *b,
+                     const Matrix<Sum<P>> &c, bool accumulate, const Epilogue<Sum<P>> *epilogue) {
+    Block<P> block;
+    block.rows = m;
+    block.columns = n;
+    block.depth = depth;
+    block.a = a;
+    block.a_stride = kTileRows;
+    block.a_panel = kTileRows * depth;
+    block.b = b;
+    block.accumulate = accumulate;
+    block.epilogue = epilogue;
+    multiply_block(block, c);
+}
+
+} // namespace ndk
+
+#define NDK_INSTANTIATE_MULTIPLY_PACKED(P)                                                                             \
+    template void ndk::multiply_packed<P>(std::int64_t, std::int64_t, std::int64_t, const P *, const P *,              \
+                                          const ndk::Matrix<P> &, bool, const ndk::Epilogue<P> *)
+
+#endif // NDK_GEMM_BLOCK_HPP
