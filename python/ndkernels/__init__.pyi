@@ -5,6 +5,15 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ndkernels._convolution import conv1d as conv1d
+from ndkernels._convolution import conv1d_backward as conv1d_backward
+from ndkernels._convolution import conv2d as conv2d
+from ndkernels._convolution import conv2d_backward as conv2d_backward
+from ndkernels._convolution import conv3d as conv3d
+from ndkernels._convolution import conv3d_backward as conv3d_backward
+from ndkernels._convolution import conv_transpose2d as conv_transpose2d
+from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d_backward
+from ndkernels._convolution import im2col as im2col
 from ndkernels._softmax import softmax as softmax
 from ndkernels.typing import Array
 from variantkit.errors import BetterVariantWarning as BetterVariantWarning
@@ -27,9 +36,18 @@ __all__ = [
     "VersionMismatchError",
     "__version__",
     "add",
+    "conv1d",
+    "conv1d_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv3d",
+    "conv3d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "divide",
     "exp",
     "get_num_threads",
+    "im2col",
     "matmul",
     "maximum",
     "multiply",

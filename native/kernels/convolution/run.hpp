@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Problems on threads. Each element of y is computed by one thread, in an order that does not depend on how many there
+// are.
+#ifndef NDK_CONVOLUTION_RUN_HPP
+#define NDK_CONVOLUTION_RUN_HPP
+
+#include "product.hpp"
+
+namespace ndk::convolution {
+
+template <typename T>
+ndk_status run_product(const ndk_host *host, const Problem<T> &problem) {
+    const Product<T> product(problem);
+    constexpr double kGrain = 1 << 20; // multiplications that are worth another thread
+    const double work = static_cast<double>(product.places()) * static_cast<double>(product.depth() + 1) *
+                        static_cast<double>(problem.groups * problem.filters);
+    const std::int64_t parts = parts_for(host, work < 1024 * kGrain ? static_cast<std::int64_t>(work / kGrain) : 1024);
+
+    // Groups first, then places, and filters where there are too few places.
+    constexpr std::int64_t kFilterUnit = tile_filters(1);
+    const std::int64_t panels = (product.places() + product.place_unit() - 1) / product.place_unit();
+    const std::int64_t wanted = parts == 1 ? 1 : 4 * parts;
+    std::int64_t across = (wanted + problem.groups - 1) / problem.groups;
+    across = across < panels / 2 ? across : (panels + 1) / 2;
+    std::int64_t down = (wanted + problem.groups * across - 1) / (problem.groups * across);
+    const std::int64_t most_down = (problem.filters + kFilterUnit - 1) / kFilterUnit;
+    down = down < most_down ? down : most_down;
+    const std::int64_t pieces = problem.groups * across * down;
+
+    bool out_of_memory = false;
+    const std::int64_t dealers = parts < pieces ? parts : pieces;
+    parallel_for(host, dealers, [&](std::int64_t dealer) {
+        const Scratch<T> scratch(host, product.scratch_size());
+        if (scratch.get() == nullptr) {
+            __atomic_store_n(&out_of_memory, true, __ATOMIC_RELAXED);
+            return;
+        }
+        const std::int64_t end = part_begin(pieces, dealers, dealer + 1, 1);
+        for (std::int64_t piece = part_begin(pieces, dealers, dealer, 1); piece < end; ++piece) {
+            const std::int64_t group = piece / (across * down);
+            const std::int64_t j = piece / down % across;
+            const std::int64_t i = piece % down;
+            product.run(group, part_begin(product.places(), across, j, product.place_unit()),
+                        part_begin(product.places(), across, j + 1, product.place_unit()),
+                        part_begin(problem.filters, down, i, kFilterUnit),
+                        part_begin(problem.filters, down, i + 1, kFilterUnit), scratch.get());
+        }
+    });
+    return out_of_memory ? NDK_OUT_OF_MEMORY : NDK_OK;
+}
+
+// y = convolution. Nothing is computed where y is empty.
+template <typename T>
+ndk_status run(const ndk_host *host, const Problem<T> &problem) {
+    if (problem.batch * problem.groups * problem.filters * problem.pixels() == 0) {
+        return NDK_OK;
+    }
+    return run_product(host, problem);
+}
+
+} // namespace ndk::convolution
+#endif // NDK_CONVOLUTION_RUN_HPP
