@@ -14,6 +14,10 @@ from ndkernels._convolution import conv3d_backward as conv3d_backward
 from ndkernels._convolution import conv_transpose2d as conv_transpose2d
 from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d_backward
 from ndkernels._convolution import im2col as im2col
+from ndkernels._recurrent import gru as gru
+from ndkernels._recurrent import gru_backward as gru_backward
+from ndkernels._recurrent import lstm as lstm
+from ndkernels._recurrent import lstm_backward as lstm_backward
 from ndkernels._softmax import softmax as softmax
 from ndkernels.typing import Array
 from variantkit.errors import BetterVariantWarning as BetterVariantWarning
@@ -47,7 +51,11 @@ __all__ = [
     "divide",
     "exp",
     "get_num_threads",
+    "gru",
+    "gru_backward",
     "im2col",
+    "lstm",
+    "lstm_backward",
     "matmul",
     "maximum",
     "multiply",

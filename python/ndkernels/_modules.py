@@ -13,6 +13,10 @@ MODULES = {
     "conv3d_backward": "_convolution",
     "conv_transpose2d": "_convolution",
     "conv_transpose2d_backward": "_convolution",
+    "gru": "_recurrent",
+    "gru_backward": "_recurrent",
     "im2col": "_convolution",
+    "lstm": "_recurrent",
+    "lstm_backward": "_recurrent",
     "softmax": "_softmax",
 }
