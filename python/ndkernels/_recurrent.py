@@ -267,9 +267,9 @@ class _Network:
         x: Array,
         weights: Sequence[Any],
         sequence_lengths: Any,
-        bidirectional: bool,  # noqa: FBT001 -- private
+        bidirectional: bool,
         layers: int,
-        batch_first: bool,  # noqa: FBT001 -- private
+        batch_first: bool,
     ) -> None:
         self.cell = cell
         self.x = array(x, "x")
@@ -312,7 +312,9 @@ class _Network:
             if not isinstance(each, (tuple, list)):
                 raise TypeError(f"{name}: got {type(each).__name__}; accepted is {accepted}. Pass a list of tuples.")
             if not 2 <= len(each) <= 4:
-                raise ValueError(f"{name}: has {len(each)} entries; accepted are 2 to 4: (w_ih, w_hh, b_ih, b_hh). Pass these.")
+                raise ValueError(
+                    f"{name}: has {len(each)} entries; accepted are 2 to 4: (w_ih, w_hh, b_ih, b_hh). Pass these."
+                )
             w_ih, w_hh = array(each[0], f"{name}[0] (w_ih)"), array(each[1], f"{name}[1] (w_hh)")
             biases = [*each[2:], None, None][:2]
             b_ih, b_hh = optional_array(biases[0], f"{name}[2] (b_ih)"), optional_array(biases[1], f"{name}[3] (b_hh)")
@@ -338,7 +340,9 @@ class _Network:
             return None
         accepted = f"accepted are {self.batch} integers from 0 to {self.steps}"
         if not self.batched:
-            raise ValueError("sequence_lengths: x has no axis of the batch. Leave them away and pass the steps that count.")
+            raise ValueError(
+                f"sequence_lengths: x of shape {self.x.shape} has no axis of the batch. Pass only the steps that count."
+            )
         try:
             lengths = np.asarray(given)
         except ValueError:
@@ -359,7 +363,9 @@ class _Network:
         if not isinstance(given, (tuple, list)):
             raise TypeError(f"{name}: got {type(given).__name__}; accepted is a tuple {accepted}. Pass one.")
         if len(given) != self.cell.states:
-            raise ValueError(f"{name}: has {len(given)} entries; accepted is a tuple {accepted}. Pass {self.cell.states}.")
+            raise ValueError(
+                f"{name}: has {len(given)} entries; accepted is a tuple {accepted}. Pass {self.cell.states}."
+            )
         count = self.layers * self.directions
         shape = (count, self.batch, self.hidden) if self.batched else (count, self.hidden)
         symbols = "(layers * directions, batch, hidden)" if self.batched else "(layers * directions, hidden)"
@@ -425,7 +431,15 @@ class _Network:
                 states = values[1][direction] if self.cell.states == 2 else output[..., units]
                 grads, *_ = _binding.call(
                     f"{self.cell.name}_backward",
-                    (upper[..., units], values[0][direction], states, self.weights[place][1], first[-1], self.lengths, *behind),
+                    (
+                        upper[..., units],
+                        values[0][direction],
+                        states,
+                        self.weights[place][1],
+                        first[-1],
+                        self.lengths,
+                        *behind,
+                    ),
                     (
                         (values[0][direction].shape, self.x.dtype, None),
                         *((each[place].shape, self.x.dtype, each[place]) for each in grad_initial),
@@ -481,4 +495,6 @@ class _Network:
 def _fit(x: NDArray[Any] | None, name: str, shape: tuple[int, ...], symbols: str, where: str) -> None:
     """Refuse an array of another shape; None passes."""
     if x is not None and x.shape != shape:
-        raise ValueError(f"{name}: has shape {x.shape}, and {symbols} = {shape} is needed, with {where}. Pass such an array.")
+        raise ValueError(
+            f"{name}: has shape {x.shape}, and {symbols} = {shape} is needed, with {where}. Pass such an array."
+        )

@@ -75,7 +75,8 @@ public:
 
 private:
     static constexpr std::int64_t kSlot = kUnits<T>;
-    static constexpr std::int64_t kChunk = 48; // rows whose input is multiplied together: whole tiles
+    
+    static constexpr std::int64_t kChunk = 96; // rows whose input is multiplied together: whole tiles
 
     static std::int64_t saturating(std::int64_t x1, std::int64_t x2) {
         std::int64_t result = 0;
