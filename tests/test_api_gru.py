@@ -65,7 +65,7 @@ def test_one_sequence_and_strides() -> None:
     weights = random_weights("gru", 4, 5, layers=2, directions=2)
     check(random(6, 4), weights, initial=random_states("gru", 4, 5)[0], layers=2, bidirectional=True)
     check(random(4, 3, 6).T[::-1], [tuple(np.asfortranarray(each)[::-1] for each in one) for one in weights[:1]])
-    check(random(3, 2, 4), weights[0][:2])
+    check(random(3, 2, 4), [weights[0][:2]])
     check(random(3, 2, 4), [(*weights[0][:2], None, weights[0][3])])
 
 

@@ -35,17 +35,17 @@ class Backward {
 public:
     Backward(const ndk_host *host, const BackwardLayer<T> &layer)
         : host_(host), layer_(layer), depth_(Cell::kGates * layer.hidden),
-          blocks_(round_up<T>(layer.hidden) / kUnits<T>), state_row_(row_stride<T>(layer.hidden)),
+          blocks_(round_up(layer.hidden, kTileColumns<T>) / kTileColumns<T>), state_row_(row_stride<T>(layer.hidden)),
           depth_row_(row_stride<T>(depth_)) {}
 
     ndk_status run() const {
-        const Scratch<T> packed(host_, blocks_ * kUnits<T> * depth_);
+        const Scratch<T> packed(host_, blocks_ * kTileColumns<T> * depth_);
         if (packed.get() == nullptr) {
             return NDK_OUT_OF_MEMORY;
         }
         const View<const T, 2> transposed{layer_.w_h.data, {layer_.w_h.strides[1], layer_.w_h.strides[0]}};
         for (std::int64_t block = 0; block < blocks_; ++block) {
-            pack_block(transposed, 1, layer_.hidden, depth_, block, packed.get() + block * kUnits<T> * depth_);
+            pack_block(transposed, 1, layer_.hidden, depth_, block, packed.get() + block * kTileColumns<T> * depth_);
         }
         const std::int64_t step_work = layer_.hidden * depth_ / 1024 + 1;
         std::int64_t work = 0;
@@ -96,16 +96,16 @@ private:
                           lines);
             }
             for (std::int64_t block = 0; block < blocks_; ++block) {
-                T *to = dh + block * kUnits<T>;
-                multiply<T, 1>({depth_,
-                                products,
-                                depth_row_,
-                                {packed + block * kUnits<T> * depth_},
-                                {to},
-                                {state_row_},
-                                {to},
-                                state_row_},
-                               active);
+                T *to = dh + block * kTileColumns<T>;
+                multiply_rows<T, 1>({depth_,
+                                     products,
+                                     depth_row_,
+                                     {packed + block * kTileColumns<T> * depth_},
+                                     {to},
+                                     {state_row_},
+                                     {to},
+                                     state_row_},
+                                    active);
             }
         }
         for (std::int64_t row = 0; row < rows.count(); ++row) {

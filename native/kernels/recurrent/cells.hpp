@@ -4,9 +4,9 @@
 // Computation 9(8), 1997, with the forget gate of Gers et al., 2000) and GRU (Cho et al., 2014, in the variant that
 // applies the reset gate after the product, as torch.nn.GRU and ONNX with linear_before_reset = 1).
 //
-// A product has four slots of kUnits elements per row. Each cell says which slots its gates' products of the input (kX)
-// and of the hidden state (kH) are added to; `kBias` says which slots start from the bias alone when the hidden state
-// is multiplied.
+// A product has four slots of kTileColumns elements per row. Each cell says which slots its gates' products of the
+// input (kX) and of the hidden state (kH) are added to; `kBias` says which slots start from the bias alone when the
+// hidden state is multiplied.
 #ifndef NDK_RECURRENT_CELLS_HPP
 #define NDK_RECURRENT_CELLS_HPP
 
@@ -25,23 +25,23 @@ struct Lstm {
     static constexpr int kH[] = {0, 1, 2, 3};
     static constexpr bool kBias[] = {false, false, false, false};
 
-    // `slots`: four of kUnits elements, which become the gates' values where they are to be kept.
+    // `slots`: four of kTileColumns elements, which become the gates' values where they are to be kept.
     template <bool Keep>
     [[gnu::always_inline]] static inline void forward(T *slots, const T *, T *h_next, T *c) {
-        for (std::int64_t j = 0; j < kUnits<T>; j += kLanes<T>) {
+        for (std::int64_t j = 0; j < kTileColumns<T>; j += kLanes<T>) {
             const Quotient<T> i = sigmoid_quotient<T>(load(slots + j));
-            const Quotient<T> f = sigmoid_quotient<T>(load(slots + kUnits<T> + j));
-            const Quotient<T> g = tanh_quotient<T>(load(slots + 2 * kUnits<T> + j));
-            const Quotient<T> o = sigmoid_quotient<T>(load(slots + 3 * kUnits<T> + j));
+            const Quotient<T> f = sigmoid_quotient<T>(load(slots + kTileColumns<T> + j));
+            const Quotient<T> g = tanh_quotient<T>(load(slots + 2 * kTileColumns<T> + j));
+            const Quotient<T> o = sigmoid_quotient<T>(load(slots + 3 * kTileColumns<T> + j));
             const Vec<T> forgotten = f.value();
             const Vec<T> cell = forgotten * load(c + j) + product<T>(i, g);
             store(c + j, cell);
             store(h_next + j, product<T>(o, tanh_quotient<T>(cell)));
             if constexpr (Keep) {
                 store(slots + j, i.value());
-                store(slots + kUnits<T> + j, forgotten);
-                store(slots + 2 * kUnits<T> + j, g.value());
-                store(slots + 3 * kUnits<T> + j, o.value());
+                store(slots + kTileColumns<T> + j, forgotten);
+                store(slots + 2 * kTileColumns<T> + j, g.value());
+                store(slots + 3 * kTileColumns<T> + j, o.value());
             }
         }
     }
@@ -80,15 +80,15 @@ struct Gru {
 
     template <bool Keep>
     [[gnu::always_inline]] static inline void forward(T *slots, const T *h, T *h_next, T *) {
-        for (std::int64_t j = 0; j < kUnits<T>; j += kLanes<T>) {
+        for (std::int64_t j = 0; j < kTileColumns<T>; j += kLanes<T>) {
             const Vec<T> r = sigmoid<T>(load(slots + j));
-            const Vec<T> z = sigmoid<T>(load(slots + kUnits<T> + j));
-            const Vec<T> n = tanh<T>(load(slots + 2 * kUnits<T> + j) + r * load(slots + 3 * kUnits<T> + j));
+            const Vec<T> z = sigmoid<T>(load(slots + kTileColumns<T> + j));
+            const Vec<T> n = tanh<T>(load(slots + 2 * kTileColumns<T> + j) + r * load(slots + 3 * kTileColumns<T> + j));
             store(h_next + j, (splat(T{1}) - z) * n + z * load(h + j));
             if constexpr (Keep) {
                 store(slots + j, r);
-                store(slots + kUnits<T> + j, z);
-                store(slots + 2 * kUnits<T> + j, n);
+                store(slots + kTileColumns<T> + j, z);
+                store(slots + 2 * kTileColumns<T> + j, n);
             }
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One layer forward. The weights are packed once. The products of the input are computed for several steps at once,
-// those of the hidden state step by step; a block of kUnits units gets its gates while the products are in the L1
+// those of the hidden state step by step; a block of kTileColumns units gets its gates while the products are in the L1
 // cache.
 //
 // Threads take blocks of the batch and directions, and never wait for each other; a batch that is too small for that is
@@ -24,11 +24,11 @@ template <typename T, typename Cell>
 class Forward {
 public:
     Forward(const ndk_host *host, const Layer<T> &layer)
-        : host_(host), layer_(layer), blocks_(round_up<T>(layer.hidden) / kUnits<T>),
+        : host_(host), layer_(layer), blocks_(round_up(layer.hidden, kTileColumns<T>) / kTileColumns<T>),
           state_row_(row_stride<T>(layer.hidden)), x_row_(row_stride<T>(layer.inputs)) {}
 
     ndk_status run() const {
-        const std::int64_t panel = Cell::kGates * kUnits<T>;
+        const std::int64_t panel = Cell::kGates * kTileColumns<T>;
         const std::int64_t weights = blocks_ * panel * (layer_.inputs + layer_.hidden) + blocks_ * kSlot * kSlots;
         const Scratch<T> packed(host_, layer_.directions * weights);
         if (packed.get() == nullptr) {
@@ -74,8 +74,8 @@ public:
     }
 
 private:
-    static constexpr std::int64_t kSlot = kUnits<T>;
-    
+    static constexpr std::int64_t kSlot = kTileColumns<T>;
+
     static constexpr std::int64_t kChunk = 96; // rows whose input is multiplied together: whole tiles
 
     static std::int64_t saturating(std::int64_t x1, std::int64_t x2) {
@@ -229,7 +229,7 @@ private:
             products.base[gate] = biases(work.weights, block) + Cell::kX[gate] * kSlot;
             products.c[gate] = slots_at(work, slots, block, 0) + Cell::kX[gate] * kSlot;
         }
-        multiply<T, Cell::kGates>(products, count);
+        multiply_rows<T, Cell::kGates>(products, count);
     }
 
     void advance(const Work &work, std::int64_t block, std::int64_t active, const T *h, T *slots, T *h_next,
@@ -242,7 +242,7 @@ private:
             products.base_row[gate] = Cell::kBias[gate] ? 0 : kSlot * kSlots;
             products.c[gate] = slot;
         }
-        multiply<T, Cell::kGates>(products, active);
+        multiply_rows<T, Cell::kGates>(products, active);
         const std::int64_t unit = block * kSlot;
         for (std::int64_t row = 0; row < active; ++row, slots += kSlot * kSlots) {
             const std::int64_t at = row * state_row_ + unit;
@@ -299,7 +299,7 @@ private:
 
     const ndk_host *host_;
     const Layer<T> &layer_;
-    std::int64_t blocks_; // of kUnits units
+    std::int64_t blocks_; // of kTileColumns units
     std::int64_t state_row_;
     std::int64_t x_row_;
 };

@@ -4,8 +4,8 @@
 #ifndef NDK_RECURRENT_LAYER_HPP
 #define NDK_RECURRENT_LAYER_HPP
 
+#include "gemm/gemm.hpp"
 #include "host.hpp"
-#include "matmul_pack.hpp"
 #include "recurrent/tile.hpp"
 
 namespace ndk::recurrent {
@@ -49,6 +49,17 @@ inline std::int64_t time_of(int direction, std::int64_t length, std::int64_t ste
     return direction == 0 ? step : length - 1 - step;
 }
 
+template <typename T>
+[[gnu::always_inline]] inline void copy_run(const T *from, T *to, std::int64_t count) {
+    std::int64_t i = 0;
+    for (; i + kLanes<T> <= count; i += kLanes<T>) {
+        store(to + i, load(from + i));
+    }
+    for (; i < count; ++i) {
+        to[i] = from[i];
+    }
+}
+
 // `count` elements of a view into consecutive memory, and back; without a view, zeros.
 template <typename T>
 void read_run(const T *from, std::int64_t stride, T *to, std::int64_t count) {
@@ -76,27 +87,22 @@ void write_run(const T *from, T *to, std::int64_t stride, std::int64_t count) {
     }
 }
 
-template <typename T>
-constexpr std::int64_t round_up(std::int64_t count) {
-    return (count + kUnits<T> - 1) / kUnits<T> * kUnits<T>;
-}
-
 // Rows that are a power of two apart would share few sets of the cache.
 template <typename T>
-constexpr std::int64_t row_stride(std::int64_t count) {
-    return round_up<T>(count) + 64 / static_cast<std::int64_t>(sizeof(T));
+std::int64_t row_stride(std::int64_t count) {
+    return round_up(count, kTileColumns<T>) + 64 / static_cast<std::int64_t>(sizeof(T));
 }
 
-// The panels of block `block` of units: for each of `gates` gates, depth x kUnits elements; w is (gates * hidden,
+// The panels of block `block` of units: for each of `gates` gates, depth x kTileColumns elements; w is (gates * hidden,
 // depth).
 template <typename T>
 void pack_block(const View<const T, 2> &w, std::int64_t gates, std::int64_t hidden, std::int64_t depth,
                 std::int64_t block, T *to) {
-    const std::int64_t unit = block * kUnits<T>;
-    const std::int64_t units = hidden - unit < kUnits<T> ? hidden - unit : kUnits<T>;
-    for (std::int64_t gate = 0; gate < gates; ++gate, to += depth * kUnits<T>) {
-        pack_panel(Matrix<const T>{w.at(gate * hidden + unit, std::int64_t{0}), w.strides[1], w.strides[0]}, depth,
-                   units, to);
+    const std::int64_t unit = block * kTileColumns<T>;
+    const std::int64_t units = hidden - unit < kTileColumns<T> ? hidden - unit : kTileColumns<T>;
+    for (std::int64_t gate = 0; gate < gates; ++gate, to += depth * kTileColumns<T>) {
+        pack_right_block(Matrix<const T>{w.at(gate * hidden + unit, std::int64_t{0}), w.strides[1], w.strides[0]},
+                         depth, units, to);
     }
 }
 

@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of a few rows with packed weights. A panel has the weights of kUnits units for one gate: depth x kUnits
-// elements. Every element of a product is one sum over the depth in order, so it does not depend on how many rows are
-// computed together, nor by which thread.
+// Products of a few rows with packed weights. A panel has the weights of kTileColumns units for one gate: depth x
+// kTileColumns elements. Every element of a product is one sum over the depth in order, so it does not depend on how
+// many rows are computed together, nor by which thread.
 #ifndef NDK_RECURRENT_TILE_HPP
 #define NDK_RECURRENT_TILE_HPP
 
 #include <utility>
 
+#include "gemm/types.hpp"
 #include "host.hpp"
 #include "vec.hpp"
 
 namespace ndk::recurrent {
 
-template <typename T>
-inline constexpr std::int64_t kUnits = 2 * kLanes<T>;
-
-// Most rows of a tile: with two vectors per row, the accumulators leave registers for both operands.
-inline constexpr int kMostRows = kVectorRegisters == 32 ? 12 : 6;
-
 inline constexpr int kSlots = 4; // panels of one product at most
 
-// c[i] (rows x kUnits) = base[i] + a (rows x depth) b[i] (depth x kUnits), for each panel i. Strides are in elements; a
-// base whose rows are 0 apart is the same for all rows.
+// c[i] (rows x kTileColumns) = base[i] + a (rows x depth) b[i] (depth x kTileColumns), for each panel i. Strides are in
+// elements; a base whose rows are 0 apart is the same for all rows.
 template <typename T>
 struct Products {
     std::int64_t depth;
@@ -53,7 +48,7 @@ void multiply_tile(const Products<T> &job, int first) {
     }
     for (std::int64_t k = 0; k < job.depth; ++k) {
         if constexpr (Panels == 1) {
-            const Vec<T> right[2] = {load(b[0] + k * kUnits<T>), load(b[0] + k * kUnits<T> + kLanes<T>)};
+            const Vec<T> right[2] = {load(b[0] + k * kTileColumns<T>), load(b[0] + k * kTileColumns<T> + kLanes<T>)};
 #pragma GCC unroll 12
             for (int row = 0; row < Rows; ++row) {
                 const Vec<T> left = splat(a[row * job.a_row + k]);
@@ -68,7 +63,7 @@ void multiply_tile(const Products<T> &job, int first) {
             }
 #pragma GCC unroll 8
             for (int v = 0; v < kVectors; ++v) {
-                const Vec<T> right = load(b[v / 2] + k * kUnits<T> + v % 2 * kLanes<T>);
+                const Vec<T> right = load(b[v / 2] + k * kTileColumns<T> + v % 2 * kLanes<T>);
 #pragma GCC unroll 12
                 for (int row = 0; row < Rows; ++row) {
                     sums[row][v] += left[row] * right;
@@ -91,7 +86,7 @@ void multiply_tile(const Products<T> &job, int first) {
 // How many of `panels` panels a tile of so many rows takes: few rows need more of them to keep the multipliers busy.
 constexpr int panels_at_once(int rows, int panels) {
     for (int count = panels; count > 1; --count) {
-        if (panels % count == 0 && rows * 2 * count <= 2 * kMostRows) {
+        if (panels % count == 0 && rows * 2 * count <= 2 * kTileRows) {
             return count;
         }
     }
@@ -103,7 +98,7 @@ using TileFunction = void (*)(const Products<T> &, int first);
 
 template <typename T, int Panels>
 struct TileFunctions {
-    TileFunction<T> of[kMostRows];
+    TileFunction<T> of[kTileRows];
 
     template <int... Row>
     static constexpr TileFunctions make(std::integer_sequence<int, Row...>) {
@@ -113,10 +108,10 @@ struct TileFunctions {
 
 // All `Panels` products for `rows` rows.
 template <typename T, int Panels>
-void multiply(Products<T> job, std::int64_t rows) {
+void multiply_rows(Products<T> job, std::int64_t rows) {
     static constexpr TileFunctions<T, Panels> kFunctions =
-        TileFunctions<T, Panels>::make(std::make_integer_sequence<int, kMostRows>{});
-    const std::int64_t tiles = (rows + kMostRows - 1) / kMostRows;
+        TileFunctions<T, Panels>::make(std::make_integer_sequence<int, kTileRows>{});
+    const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
         const auto height = static_cast<int>(part_begin(rows, tiles, tile + 1, 1) - part_begin(rows, tiles, tile, 1));
         const int step = panels_at_once(height, Panels);
