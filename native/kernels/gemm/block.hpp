@@ -78,25 +78,29 @@ void multiply_block(const Block<P> &block, const Matrix<P> &c) {
             functions = &kTileFunctions<P, LeftLayout::kRows>;
         }
     }
-    for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
-        const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
-        job.b_step = kTileColumns<P>;
-        if (block.b_step == 0) {
-            job.b = block.b + j * block.depth;
-        } else if (width == kTileColumns<P>) {
-            job.b = block.b + j;
-            job.b_step = block.b_step;
-        } else {
-            for (std::int64_t k = 0; k < block.depth; ++k) {
-                for (std::int64_t i = 0; i < kTileColumns<P>; ++i) {
-                    block.edge[k * kTileColumns<P> + i] = i < width ? block.b[k * block.b_step + j + i] : P{0};
-                }
+    const std::int64_t whole = block.columns / kTileColumns<P> * kTileColumns<P>;
+    if (block.b_step != 0 && whole < block.columns) {
+        for (std::int64_t k = 0; k < block.depth; ++k) {
+            for (std::int64_t i = 0; i < kTileColumns<P>; ++i) {
+                const bool inside = whole + i < block.columns;
+                block.edge[k * kTileColumns<P> + i] = inside ? block.b[k * block.b_step + whole + i] : P{0};
             }
-            job.b = block.edge;
         }
-        job.a = block.a;
-        for (std::int64_t i = 0; i < block.rows; i += kTileRows, job.a += block.a_panel) {
-            const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+    }
+    job.a = block.a;
+    for (std::int64_t i = 0; i < block.rows; i += kTileRows, job.a += block.a_panel) {
+        const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+        for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
+            const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
+            job.b_step = kTileColumns<P>;
+            if (block.b_step == 0) {
+                job.b = block.b + j * block.depth;
+            } else if (j < whole) {
+                job.b = block.b + j;
+                job.b_step = block.b_step;
+            } else {
+                job.b = block.edge;
+            }
             const TileFunction<P> function =
                 width > kUnits<P> ? functions->wide[height - 1] : functions->narrow[height - 1];
             const Epilogue<P> part = block.epilogue == nullptr ? Epilogue<P>{} : block.epilogue->part(i, j);

@@ -95,47 +95,45 @@ std::int64_t scratch_bytes(const Product<T> &product, const Plan &plan) {
 template <typename T>
 void multiply_sums(const Product<T> &product, const Matrix<Sum<T>> &c, const Plan &plan, Packed<T> *scratch) {
     using P = Packed<T>;
-    constexpr std::int64_t kStep = Operand<T>::kStep;
     const Division<T> division(product, plan);
     P *const left = scratch;
     P *const right = left + division.left;
     const Pieces<T> pieces(product.k);
     const bool finishes = !product.epilogue.empty();
-    for (std::int64_t j = 0; j < product.n; j += kBlockColumns<P>) {
-        const std::int64_t columns = product.n - j < kBlockColumns<P> ? product.n - j : kBlockColumns<P>;
+    for (std::int64_t i = 0; i < product.m; i += kBlockRows<P>) {
         for (std::int64_t piece = 0; piece < pieces.count; ++piece) {
             const std::int64_t k = pieces.begin(piece);
             const std::int64_t depth = pieces.begin(piece + 1) - k;
             Block<P> block;
+            block.rows = product.m - i < kBlockRows<P> ? product.m - i : kBlockRows<P>;
             block.depth = units_of<T>(depth);
-            block.columns = columns;
             block.accumulate = piece > 0 || product.accumulate;
             block.edge = right + division.right;
-            if (product.packed_b.data != nullptr) {
-                block.b = product.packed_b.at(k, depth, j);
-            } else if (plan.pack_b) {
-                pack_right_block(Matrix<const T>{product.b.at(k, j), product.b.row, product.b.column}, depth, columns,
-                                 right);
-                block.b = right;
+            block.a_stride = kTileRows;
+            block.a_panel = kTileRows * block.depth;
+            if (product.packed_a.data != nullptr) {
+                block.a = product.packed_a.at(k, depth, i);
+            } else if (plan.pack_a) {
+                pack_left_block(Matrix<const T>{product.a.at(i, k), product.a.row, product.a.column}, block.rows, depth,
+                                left);
+                block.a = left;
             } else if constexpr (kDirect<T>) {
-                block.b = product.b.at(k, j);
-                block.b_step = product.b.row;
+                block.a = product.a.at(i, k);
+                block.layout = product.a.row == 1 ? LeftLayout::kColumns : LeftLayout::kRows;
+                block.a_stride = product.a.row == 1 ? product.a.column : product.a.row;
+                block.a_panel = kTileRows * product.a.row;
             }
-            for (std::int64_t i = 0; i < product.m; i += kBlockRows<P>) {
-                block.rows = product.m - i < kBlockRows<P> ? product.m - i : kBlockRows<P>;
-                block.a_stride = kTileRows;
-                block.a_panel = kTileRows * block.depth;
-                if (product.packed_a.data != nullptr) {
-                    block.a = product.packed_a.at(k, depth, i);
-                } else if (plan.pack_a) {
-                    pack_left_block(Matrix<const T>{product.a.at(i, k), product.a.row, product.a.column}, block.rows,
-                                    depth, left);
-                    block.a = left;
+            for (std::int64_t j = 0; j < product.n; j += kBlockColumns<P>) {
+                block.columns = product.n - j < kBlockColumns<P> ? product.n - j : kBlockColumns<P>;
+                if (product.packed_b.data != nullptr) {
+                    block.b = product.packed_b.at(k, depth, j);
+                } else if (plan.pack_b) {
+                    pack_right_block(Matrix<const T>{product.b.at(k, j), product.b.row, product.b.column}, depth,
+                                     block.columns, right);
+                    block.b = right;
                 } else if constexpr (kDirect<T>) {
-                    block.a = product.a.at(i, k);
-                    block.layout = product.a.row == 1 ? LeftLayout::kColumns : LeftLayout::kRows;
-                    block.a_stride = product.a.row == 1 ? product.a.column : product.a.row;
-                    block.a_panel = kTileRows * product.a.row;
+                    block.b = product.b.at(k, j);
+                    block.b_step = product.b.row;
                 }
                 const Epilogue<Sum<T>> epilogue = product.epilogue.part(i, j);
                 block.epilogue = finishes && piece + 1 == pieces.count ? &epilogue : nullptr;
@@ -143,7 +141,6 @@ void multiply_sums(const Product<T> &product, const Matrix<Sum<T>> &c, const Pla
             }
         }
     }
-    static_cast<void>(kStep);
 }
 
 template <typename T>

@@ -15,7 +15,7 @@
 // pack_right, which takes packed_left_size or packed_right_size units of memory, aligned to 64 bytes. An operator that
 // makes its operand on the fly packs blocks itself, in the format that is described at multiply_packed.
 //
-// Scratch memory: at most a block of each operand, a little more than 3 MiB per thread and 4 MiB for 16-bit floats; for
+// Scratch memory: at most a block of each operand, less than 3 MiB per thread and 4 MiB for 16-bit floats; for
 // a single row that is not consecutive, the row.
 #ifndef NDK_GEMM_GEMM_HPP
 #define NDK_GEMM_GEMM_HPP

@@ -21,7 +21,7 @@ template <typename T>
 struct Packer {
     static UnitVector<T> vector(const T *from) { return load(from); }
     static T one(T element) { return element; }
-    static void row(const T *from, T *to, std::int64_t count) {
+    [[gnu::always_inline]] static void row(const T *from, T *to, std::int64_t count) {
         std::int64_t i = 0;
         for (; i + kUnits<T> <= count; i += kUnits<T>) {
             store(to + i, load(from + i));
@@ -36,7 +36,7 @@ template <typename T>
 struct HalfPacker {
     static Vec<float> vector(const T *from) { return load_floats(from); }
     static float one(T element) { return to_float(element); }
-    static void row(const T *from, float *to, std::int64_t count) {
+    [[gnu::always_inline]] static void row(const T *from, float *to, std::int64_t count) {
         std::int64_t i = 0;
         for (; i + kUnits<float> <= count; i += kUnits<float>) {
             store(to + i, load_floats(from + i));
@@ -156,8 +156,6 @@ void pack_straight(const Matrix<const T> &x, std::int64_t count, std::int64_t k,
         if (x.row == 1 && (u + 1) * kStep <= k) {
             if constexpr (kStep == 2) {
                 Packer<T>::row(x.at(0, 2 * u), x.at(0, 2 * u + 1), line, count);
-            } else if (count == Width) {
-                Packer<T>::row(x.at(0, u), line, Width); // of a length that the compiler knows
             } else {
                 Packer<T>::row(x.at(0, u), line, count);
             }
@@ -175,7 +173,19 @@ void pack_straight(const Matrix<const T> &x, std::int64_t count, std::int64_t k,
 template <typename T, std::int64_t Width>
 void pack_panels(const Matrix<const T> &x, std::int64_t rows, std::int64_t k, Packed<T> *to) {
     const std::int64_t units = units_of<T>(k);
-    for (std::int64_t i = 0; i < rows; i += Width) {
+    std::int64_t i = 0;
+    if constexpr (Operand<T>::kStep == 1) {
+        // Four panels together, so that more than one or two lines of the cache are read before the next column.
+        constexpr std::int64_t kTogether = 4;
+        for (; x.row == 1 && i + kTogether * Width <= rows; i += kTogether * Width) {
+            for (std::int64_t u = 0; u < units; ++u) {
+                for (std::int64_t panel = 0; panel < kTogether; ++panel) {
+                    Packer<T>::row(x.at(i + panel * Width, u), to + i * units + (panel * units + u) * Width, Width);
+                }
+            }
+        }
+    }
+    for (; i < rows; i += Width) {
         const std::int64_t count = rows - i < Width ? rows - i : Width;
         const Matrix<const T> panel{x.at(i, 0), x.row, x.column};
         if (x.column == 1) {

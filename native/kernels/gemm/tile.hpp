@@ -70,6 +70,8 @@ void tile(const TileJob<P> &job) {
     constexpr int kGroup = 3; // rows by one address: base, base + stride, base + 2 stride
     constexpr int kGroups = (Rows + kGroup - 1) / kGroup;
     constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(P));
+    constexpr std::int64_t kLine = 64 / kSize; // of the cache
+    constexpr std::int64_t kAhead = 8;         // steps in which a line comes from the L2 cache
     typename A::V sums[Rows][Vectors];
 #pragma GCC unroll 16
     for (int row = 0; row < Rows; ++row) {
@@ -78,58 +80,48 @@ void tile(const TileJob<P> &job) {
             sums[row][v] = typename A::V{};
         }
     }
+    // c comes from memory while the products are computed.
+#pragma GCC unroll 16
+    for (int row = 0; row < Rows; ++row) {
+#pragma GCC unroll 4
+        for (std::int64_t i = 0; i < Vectors * kUnits<P>; i += kLine) {
+            __builtin_prefetch(job.c + row * job.c_row + i, 1);
+        }
+    }
     const P *b = job.b;
-    const std::int64_t b_step = job.b_step;
+    const std::int64_t ahead = kAhead * job.b_step;
     const std::int64_t stride = job.a_stride * kSize;
     const char *a[kGroups];
 #pragma GCC unroll 16
     for (int group = 0; group < kGroups; ++group) {
         a[group] = reinterpret_cast<const char *>(job.a) + (Layout == LeftLayout::kRows ? group * kGroup * stride : 0);
     }
-    // One step along k, `ahead` columns of a from the addresses.
-    const auto step = [&](int ahead) [[gnu::always_inline]] {
+    for (std::int64_t k = job.depth; k > 0; --k) {
         typename A::V right[Vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             right[v] = A::load(b + v * kUnits<P>);
         }
+#pragma GCC unroll 4
+        for (std::int64_t i = 0; i < Vectors * kUnits<P>; i += kLine) {
+            __builtin_prefetch(b + ahead + i);
+        }
 #pragma GCC unroll 16
         for (int row = 0; row < Rows; ++row) {
-            const char *from = Layout == LeftLayout::kRows ? a[row / kGroup] + row % kGroup * stride + ahead * kSize
-                                                           : a[0] + row * kSize;
+            const char *from =
+                Layout == LeftLayout::kRows ? a[row / kGroup] + row % kGroup * stride : a[0] + row * kSize;
             const auto left = A::splat(*reinterpret_cast<const P *>(from));
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 A::add_product(sums[row][v], left, right[v]);
             }
         }
-        b += b_step;
-    };
-    std::int64_t k = job.depth;
-    if constexpr (Layout == LeftLayout::kRows) {
-        const auto advance = [&](int columns) [[gnu::always_inline]] {
+        b += job.b_step;
 #pragma GCC unroll 16
-            for (int group = 0; group < kGroups; ++group) {
-                a[group] += columns * kSize;
-                // Keeps the compiler from one address for each row: there are not that many registers.
-                __asm__("" : "+r"(a[group]));
-            }
-        };
-        for (; k >= 4; k -= 4) {
-#pragma GCC unroll 4
-            for (int ahead = 0; ahead < 4; ++ahead) {
-                step(ahead);
-            }
-            advance(4);
-        }
-        for (; k > 0; --k) {
-            step(0);
-            advance(1);
-        }
-    } else {
-        for (; k > 0; --k) {
-            step(0);
-            a[0] += stride;
+        for (int group = 0; group < (Layout == LeftLayout::kRows ? kGroups : 1); ++group) {
+            a[group] += Layout == LeftLayout::kRows ? kSize : stride;
+            // Keeps the compiler from one address for each row: there are not that many registers.
+            __asm__("" : "+r"(a[group]));
         }
     }
 #pragma GCC unroll 16

@@ -75,23 +75,21 @@ inline constexpr std::int64_t kUnits = static_cast<std::int64_t>(kVectorBytes / 
 template <typename P>
 inline constexpr std::int64_t kTileColumns = 2 * kUnits<P>;
 
-// Block sizes, from the caches of the machines a classifier is for. All but kDepth are the business of blocked.hpp.
-//   depth:   units along k. A panel of the right operand (depth x kTileColumns) goes through the L1 cache (32 KiB) once
-//            per tile of a block of the left one. As long as the cache, it makes loads and stores of c rare; what falls
-//            out comes from the L2 cache in time, because a tile takes only two vectors for every 2 * kTileRows
-//            multiplications.
-//   rows:    a block of the left operand (rows x depth) stays in half of an L2 cache of 256 KiB.
-//   columns: a block of the right operand (depth x columns) stays in a core's share of the L3 cache: 2 MiB.
+// Block sizes in units, from the caches of the machines a classifier is for. All but kDepth are the business of
+// blocked.hpp.
+//   depth:   a panel of the left operand (kTileRows x depth) stays in the L1 cache while the panels of a block of the
+//            right one pass it: 12 KiB for AVX-512 and 6 KiB otherwise. Long enough to make loads and stores of c rare.
+//   columns: a block of the right operand (depth x columns) stays in the L2 cache: 1 MiB and more where there is
+//            AVX-512, 256 KiB and more otherwise; what is left is for a, for c and for others.
+//   rows:    a block of the left operand (rows x depth) stays in a core's share of the L3 cache: 2 MiB.
 template <typename P>
-inline constexpr std::int64_t kDepth = 32768 / static_cast<std::int64_t>(2 * kVectorBytes);
+inline constexpr std::int64_t kDepth = 1024 / static_cast<std::int64_t>(sizeof(P));
 
 template <typename P>
-inline constexpr std::int64_t kBlockRows =
-    131072 / (kDepth<P> * static_cast<std::int64_t>(sizeof(P))) / kTileRows * kTileRows;
+inline constexpr std::int64_t kBlockRows = 2048 / kTileRows * kTileRows;
 
 template <typename P>
-inline constexpr std::int64_t kBlockColumns =
-    2097152 / (kDepth<P> * static_cast<std::int64_t>(sizeof(P))) / kTileColumns<P> * kTileColumns<P>;
+inline constexpr std::int64_t kBlockColumns = (kVectorBytes == 64 ? 384 : 128) / kTileColumns<P> * kTileColumns<P>;
 
 inline std::int64_t round_up(std::int64_t count, std::int64_t unit) { return (count + unit - 1) / unit * unit; }
 
