@@ -5,6 +5,21 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ndkernels._adaptive_pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from ndkernels._adaptive_pooling import adaptive_avg_pool1d_backward as adaptive_avg_pool1d_backward
+from ndkernels._adaptive_pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
+from ndkernels._adaptive_pooling import adaptive_avg_pool2d_backward as adaptive_avg_pool2d_backward
+from ndkernels._adaptive_pooling import adaptive_avg_pool3d as adaptive_avg_pool3d
+from ndkernels._adaptive_pooling import adaptive_avg_pool3d_backward as adaptive_avg_pool3d_backward
+from ndkernels._adaptive_pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from ndkernels._adaptive_pooling import adaptive_max_pool2d as adaptive_max_pool2d
+from ndkernels._adaptive_pooling import adaptive_max_pool3d as adaptive_max_pool3d
+from ndkernels._avg_pooling import avg_pool1d as avg_pool1d
+from ndkernels._avg_pooling import avg_pool1d_backward as avg_pool1d_backward
+from ndkernels._avg_pooling import avg_pool2d as avg_pool2d
+from ndkernels._avg_pooling import avg_pool2d_backward as avg_pool2d_backward
+from ndkernels._avg_pooling import avg_pool3d as avg_pool3d
+from ndkernels._avg_pooling import avg_pool3d_backward as avg_pool3d_backward
 from ndkernels._convolution import conv1d as conv1d
 from ndkernels._convolution import conv1d_backward as conv1d_backward
 from ndkernels._convolution import conv2d as conv2d
@@ -14,10 +29,21 @@ from ndkernels._convolution import conv3d_backward as conv3d_backward
 from ndkernels._convolution import conv_transpose2d as conv_transpose2d
 from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d_backward
 from ndkernels._convolution import im2col as im2col
+from ndkernels._global_pooling import global_avg_pool as global_avg_pool
+from ndkernels._global_pooling import global_avg_pool_backward as global_avg_pool_backward
+from ndkernels._global_pooling import global_max_pool as global_max_pool
+from ndkernels._max_pooling import max_pool1d as max_pool1d
+from ndkernels._max_pooling import max_pool1d_backward as max_pool1d_backward
+from ndkernels._max_pooling import max_pool2d as max_pool2d
+from ndkernels._max_pooling import max_pool2d_backward as max_pool2d_backward
+from ndkernels._max_pooling import max_pool3d as max_pool3d
+from ndkernels._max_pooling import max_pool3d_backward as max_pool3d_backward
 from ndkernels._recurrent import gru as gru
 from ndkernels._recurrent import gru_backward as gru_backward
 from ndkernels._recurrent import lstm as lstm
 from ndkernels._recurrent import lstm_backward as lstm_backward
+from ndkernels._resample import upsample as upsample
+from ndkernels._resample import upsample_backward as upsample_backward
 from ndkernels._softmax import softmax as softmax
 from ndkernels.typing import Array
 from variantkit.errors import BetterVariantWarning as BetterVariantWarning
@@ -39,7 +65,22 @@ __all__ = [
     "UnknownClassifierError",
     "VersionMismatchError",
     "__version__",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
+    "avg_pool1d",
+    "avg_pool1d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "avg_pool3d",
+    "avg_pool3d_backward",
     "conv1d",
     "conv1d_backward",
     "conv2d",
@@ -51,12 +92,21 @@ __all__ = [
     "divide",
     "exp",
     "get_num_threads",
+    "global_avg_pool",
+    "global_avg_pool_backward",
+    "global_max_pool",
     "gru",
     "gru_backward",
     "im2col",
     "lstm",
     "lstm_backward",
     "matmul",
+    "max_pool1d",
+    "max_pool1d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_pool3d",
+    "max_pool3d_backward",
     "maximum",
     "multiply",
     "relu",
@@ -65,6 +115,8 @@ __all__ = [
     "softmax",
     "subtract",
     "sum",
+    "upsample",
+    "upsample_backward",
 ]
 
 __version__: str

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pooling of images whose rows lie together (channels first): separable. All rows of a window are first reduced to one
+// line, a vector of columns at a time, and then the windows of that line to one row of the result. The line carries
+// its padding, so no window has to be cut at a border.
+#ifndef NDK_POOLING_ROWS_HPP
+#define NDK_POOLING_ROWS_HPP
+
+#include "pooling/geometry.hpp"
+#include "pooling/lanes.hpp"
+
+namespace ndk {
+
+inline std::int64_t round_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+// line[i] = all of rows[0 .. Count) and, unless it is the first time, line[i]; what lies behind `columns` up to a full
+// vector becomes neutral.
+template <typename T, typename Op, int Count, bool First>
+void reduce_rows(const T *const (&rows)[4], std::int64_t columns, T *line) {
+    const auto all = [&](std::int64_t i, const auto &get) {
+        Vec<T> value = get(rows[0] + i);
+        if constexpr (Count > 1) {
+            value = Op::template vectors<T>(value, get(rows[1] + i));
+        }
+        if constexpr (Count > 2) {
+            value = Op::template vectors<T>(value, get(rows[2] + i));
+        }
+        if constexpr (Count > 3) {
+            value = Op::template vectors<T>(value, get(rows[3] + i));
+        }
+        store(line + i, First ? value : Op::template vectors<T>(load(line + i), value));
+    };
+    std::int64_t i = 0;
+    for (; i + kLanes<T> <= columns; i += kLanes<T>) {
+        all(i, [](const T *from) { return load(from); });
+    }
+    if (i < columns) {
+        const Vec<T> rest = splat<T>(Op::template kNeutral<T>);
+        all(i, [&](const T *from) { return load_first<T>(from, columns - i, rest); });
+    }
+}
+
+template <typename T, typename Op, bool First>
+void reduce_some_rows(const T *const (&rows)[4], int count, std::int64_t columns, T *line) {
+    switch (count) {
+    case 1:
+        return reduce_rows<T, Op, 1, First>(rows, columns, line);
+    case 2:
+        return reduce_rows<T, Op, 2, First>(rows, columns, line);
+    case 3:
+        return reduce_rows<T, Op, 3, First>(rows, columns, line);
+    default:
+        return reduce_rows<T, Op, 4, First>(rows, columns, line);
+    }
+}
+
+// to[o] = all taps of line[o Stride + t dilation], times scale[o] for a mean
+template <typename T, typename Op, int Stride, int Taps>
+void slide(const T *line, std::int64_t taps, std::int64_t dilation, std::int64_t count, const T *scale, T *to) {
+    const auto pick = [](const T *from) {
+        if constexpr (Stride == 1) {
+            return load(from);
+        } else {
+            return evens<T>(load(from), load(from + kLanes<T>));
+        }
+    };
+    const std::int64_t end = Taps != 0 ? Taps : taps;
+    for (std::int64_t o = 0; o < count; o += kLanes<T>) {
+        const T *from = line + o * Stride;
+        Vec<T> value = pick(from);
+        for (std::int64_t t = 1; t < end; ++t) {
+            value = Op::template vectors<T>(value, pick(from + t * dilation));
+        }
+        if constexpr (Op::kMean) {
+            value *= load(scale + o);
+        }
+        if (o + kLanes<T> <= count) {
+            store(to + o, value);
+        } else {
+            store_first<T>(to + o, value, count - o);
+        }
+    }
+}
+
+// One window of a line, whose taps may be far apart or many
+template <typename T, typename Op>
+T reduce_window(const T *line, std::int64_t count, std::int64_t dilation) {
+    T value = Op::template kNeutral<T>;
+    std::int64_t i = 0;
+    if (dilation == 1 && count >= 2 * kLanes<T>) {
+        Vec<T> values = load(line);
+        for (i = kLanes<T>; i + kLanes<T> <= count; i += kLanes<T>) {
+            values = Op::template vectors<T>(values, load(line + i));
+        }
+        value = reduce_lanes<T, Op>(values);
+    }
+    for (; i < count; ++i) {
+        value = Op::template numbers<T>(value, line[i * dilation]);
+    }
+    return value;
+}
+
+template <typename T, typename Op>
+class RowPooling {
+public:
+    RowPooling(const Pool &pool, const Windows &windows, const Image &x, const Image &out)
+        : pool_(pool), windows_(windows), x_(x), out_(out), width_(x.extent[kWidth]), columns_(out.extent[kWidth]),
+          stride_(pool.adaptive ? 0 : pool.stride[2]), padding_(pool.padding[2]) {
+        // No tap reaches further than the image and its padding.
+        const std::int64_t reach = (width_ + padding_ - 1) / pool.dilation[2] + 1;
+        taps_ = pool.kernel[2] < reach ? pool.kernel[2] : reach;
+        const std::int64_t image = padding_ + width_ + kLanes<T>;
+        const std::int64_t slides =
+            stride_ > 2 ? 0 : (round_up(columns_, kLanes<T>) + kLanes<T>)*stride_ + (taps_ - 1) * pool.dilation[2];
+        line_size_ = round_up(image > slides ? image : slides, kLanes<T>);
+        row_size_ = x.stride[kWidth] == kItem ? 0 : 4 * round_up(width_, kLanes<T>);
+        result_size_ = round_up(columns_, kLanes<T>);
+    }
+
+    // Elements of scratch that a thread needs: about one padded row of x and two of the result; five of x where its
+    // rows do not lie together.
+    std::int64_t scratch_size() const { return line_size_ + row_size_ + 2 * result_size_; }
+
+    std::int64_t rows() const { return out_.planes() * out_.extent[kDepth] * out_.extent[kHeight]; }
+
+    // Rows [begin, end) of the result, numbered in the order batch, channel, depth, height
+    void run(std::int64_t begin, std::int64_t end, T *scratch) const {
+        T *line = scratch;
+        for (std::int64_t i = 0; i < line_size_; ++i) {
+            line[i] = Op::template kNeutral<T>;
+        }
+        T *copies = line + line_size_;
+        T *scale = copies + row_size_;
+        T *result = scale + result_size_;
+        std::int64_t scaled_for = 0;
+        const std::int64_t height = out_.extent[kHeight];
+        const std::int64_t depth = out_.extent[kDepth];
+        std::int64_t y = begin % height;
+        std::int64_t z = begin / height % depth;
+        std::int64_t c = begin / height / depth % out_.extent[kChannel];
+        std::int64_t n = begin / height / depth / out_.extent[kChannel];
+        for (std::int64_t row = begin; row < end; ++row) {
+            const Window &in_depth = windows_[0][z];
+            const Window &in_height = windows_[1][y];
+            reduce_to_line(x_.data + x_.offset(n, c), in_depth, in_height, line + padding_, copies);
+            if constexpr (Op::kMean) {
+                const std::int64_t divisor = in_depth.divisor * in_height.divisor;
+                if (divisor != scaled_for) {
+                    fill_scale(divisor, scale);
+                    scaled_for = divisor;
+                }
+            }
+            char *to = out_.data + out_.offset(n, c) + z * out_.stride[kDepth] + y * out_.stride[kHeight];
+            if (out_.stride[kWidth] == kItem) {
+                reduce_line(line, scale, reinterpret_cast<T *>(to));
+            } else {
+                reduce_line(line, scale, result);
+                scatter(result, to, out_.stride[kWidth], columns_);
+            }
+            if (++y == height) {
+                y = 0;
+                if (++z == depth) {
+                    z = 0;
+                    if (++c == out_.extent[kChannel]) {
+                        c = 0;
+                        ++n;
+                    }
+                }
+            }
+        }
+    }
+
+private:
+    static constexpr std::int64_t kItem = sizeof(T);
+
+    void reduce_to_line(const char *plane, const Window &in_depth, const Window &in_height, T *line, T *copies) const {
+        const T *rows[4];
+        int held = 0;
+        bool first = true;
+        for (std::int64_t d = 0; d < in_depth.count; ++d) {
+            const char *from = plane + (in_depth.begin + d * pool_.dilation[0]) * x_.stride[kDepth] +
+                               in_height.begin * x_.stride[kHeight];
+            for (std::int64_t h = 0; h < in_height.count; ++h) {
+                const char *row = from + h * pool_.dilation[1] * x_.stride[kHeight];
+                if (row_size_ == 0) {
+                    rows[held] = reinterpret_cast<const T *>(row);
+                } else {
+                    T *copy = copies + held * (row_size_ / 4);
+                    gather(row, x_.stride[kWidth], copy, width_);
+                    rows[held] = copy;
+                }
+                if (++held == 4) {
+                    flush(rows, held, first, line);
+                }
+            }
+        }
+        if (held > 0) {
+            flush(rows, held, first, line);
+        }
+        if (first) { // the window lies between the elements that its dilation skips
+            for (std::int64_t i = 0; i < width_; ++i) {
+                line[i] = Op::template kNeutral<T>;
+            }
+        }
+    }
+
+    void flush(const T *const (&rows)[4], int &held, bool &first, T *line) const {
+        if (first) {
+            reduce_some_rows<T, Op, true>(rows, held, width_, line);
+        } else {
+            reduce_some_rows<T, Op, false>(rows, held, width_, line);
+        }
+        held = 0;
+        first = false;
+    }
+
+    void fill_scale(std::int64_t divisor, T *scale) const {
+        for (std::int64_t o = 0; o < columns_; ++o) {
+            scale[o] = T{1} / static_cast<T>(divisor * windows_[2][o].divisor);
+        }
+    }
+
+    void reduce_line(const T *line, const T *scale, T *to) const {
+        const std::int64_t dilation = pool_.dilation[2];
+        if (stride_ == 1) {
+            if (dilation == 1 && taps_ == 3) {
+                return slide<T, Op, 1, 3>(line, taps_, 1, columns_, scale, to);
+            }
+            return slide<T, Op, 1, 0>(line, taps_, dilation, columns_, scale, to);
+        }
+        if (stride_ == 2) {
+            if (dilation == 1 && taps_ == 2) {
+                return slide<T, Op, 2, 2>(line, taps_, 1, columns_, scale, to);
+            }
+            if (dilation == 1 && taps_ == 3) {
+                return slide<T, Op, 2, 3>(line, taps_, 1, columns_, scale, to);
+            }
+            return slide<T, Op, 2, 0>(line, taps_, dilation, columns_, scale, to);
+        }
+        const T *image = line + padding_;
+        for (std::int64_t o = 0; o < columns_; ++o) {
+            const Window &window = windows_[2][o];
+            const T value = reduce_window<T, Op>(image + window.begin, window.count, dilation);
+            to[o] = Op::kMean ? value * scale[o] : value;
+        }
+    }
+
+    const Pool &pool_;
+    const Windows &windows_;
+    const Image &x_;
+    const Image &out_;
+    std::int64_t width_;
+    std::int64_t columns_;
+    std::int64_t stride_; // along the row; 0 for adaptive windows
+    std::int64_t padding_;
+    std::int64_t taps_;
+    std::int64_t line_size_;
+    std::int64_t row_size_;
+    std::int64_t result_size_;
+};
+
+} // namespace ndk
+#endif // NDK_POOLING_ROWS_HPP
