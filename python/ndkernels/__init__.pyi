@@ -32,6 +32,8 @@ from ndkernels._convolution import im2col as im2col
 from ndkernels._global_pooling import global_avg_pool as global_avg_pool
 from ndkernels._global_pooling import global_avg_pool_backward as global_avg_pool_backward
 from ndkernels._global_pooling import global_max_pool as global_max_pool
+from ndkernels._linear import linear as linear
+from ndkernels._linear import linear_backward as linear_backward
 from ndkernels._max_pooling import max_pool1d as max_pool1d
 from ndkernels._max_pooling import max_pool1d_backward as max_pool1d_backward
 from ndkernels._max_pooling import max_pool2d as max_pool2d
@@ -98,6 +100,8 @@ __all__ = [
     "gru",
     "gru_backward",
     "im2col",
+    "linear",
+    "linear_backward",
     "lstm",
     "lstm_backward",
     "matmul",

@@ -34,6 +34,8 @@ MODULES = {
     "gru": "_recurrent",
     "gru_backward": "_recurrent",
     "im2col": "_convolution",
+    "linear": "_linear",
+    "linear_backward": "_linear",
     "lstm": "_recurrent",
     "lstm_backward": "_recurrent",
     "max_pool1d": "_max_pooling",

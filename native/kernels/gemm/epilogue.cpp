@@ -4,6 +4,11 @@
 #include <type_traits>
 
 #include "exp.hpp"
+#if __has_include("math/erf.hpp")
+#include "math/erf.hpp"
+#include "math/sigmoid.hpp"
+#endif
+#include "recurrent/activations.hpp"
 #include "vec.hpp"
 
 namespace ndk {
@@ -40,6 +45,17 @@ void activate(Activation activation, S *values, std::int64_t count) {
             break;
         case Activation::kSigmoid:
             apply(values, count, [](Vec<S> x) { return sigmoid<S>(x); });
+            break;
+#if __has_include("math/erf.hpp")
+        case Activation::kGelu:
+            apply(values, count, [](Vec<S> x) { return gelu_of<S>(x); });
+            break;
+        case Activation::kGeluTanh:
+            apply(values, count, [](Vec<S> x) { return gelu_tanh_of<S>(x); });
+            break;
+#endif
+        case Activation::kTanh:
+            apply(values, count, [](Vec<S> x) { return recurrent::tanh<S>(x); });
             break;
         default:
             break;
