@@ -38,7 +38,7 @@ def global_avg_pool(x: Array, /, *, layout: str | None = None, out: Array | None
         An array of float32 or float64 of shape (N, C, spatial...) with one to three spatial axes.
     layout
         "NCHW" or, for shape (N, spatial..., C), "NHWC"; with one spatial axis "NCW" and "NWC", with three "NCDHW" and
-        "NDHWC". None is the first of them.
+        "NDHWC" (the former names are taken too). None is the first of them.
     out
         Where the result goes: a writable array of the result's shape and x's dtype.
 

@@ -89,7 +89,7 @@ def upsample(
         the linear modes.
     layout
         "NCHW" or, for the shape (N, H, W, C), "NHWC"; with one spatial axis "NCW" and "NWC", with three "NCDHW" and
-        "NDHWC". None is the first of them.
+        "NDHWC" (the former names are taken too). None is the first of them.
     out
         Where the result goes: a writable array of the result's shape and x's dtype.
 

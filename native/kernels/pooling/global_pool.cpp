@@ -32,8 +32,8 @@ template <typename T, typename Op>
             values[u] = Op::template vectors<T>(values[u], load(x + i + u * kStep));
         }
     }
-    for (int u = 0; i + kStep <= count; i += kStep, ++u) {
-        values[u] = Op::template vectors<T>(values[u], load(x + i));
+    for (; i + kStep <= count; i += kStep) { // no values[u] here: an index that varies would send them to memory
+        values[0] = Op::template vectors<T>(values[0], load(x + i));
     }
     if (i < count) {
         values[3] = Op::template vectors<T>(values[3], load_first<T>(x + i, count - i, neutral));
@@ -181,11 +181,19 @@ ndk_status global_typed(const ndk_host *host, const Image &x, const Image &out) 
     const std::int64_t units = x.extent[kBatch] * blocks;
     const std::int64_t parts = parts_for(host, x.planes() * x.positions() / kGrain);
     parallel_for(host, parts, [&](std::int64_t part) {
+        const std::int64_t begin = part_begin(units, parts, part, 1);
         const std::int64_t end = part_begin(units, parts, part + 1, 1);
-        for (std::int64_t unit = part_begin(units, parts, part, 1); unit < end; ++unit) {
-            std::int64_t c = unit % blocks * block;
-            const char *from = x.data + x.offset(unit / blocks, c);
-            T *to = reinterpret_cast<T *>(out.data + out.offset(unit / blocks, c));
+        std::int64_t n = begin / blocks;
+        std::int64_t place =
+            begin % blocks; // of the block in its image; stepped, as a division takes longer than a plane
+        for (std::int64_t unit = begin; unit < end; ++unit) {
+            std::int64_t c = place * block;
+            const char *from = x.data + x.offset(n, c);
+            T *to = reinterpret_cast<T *>(out.data + out.offset(n, c));
+            if (++place == blocks) {
+                place = 0;
+                ++n;
+            }
             if (!last) {
                 const T value = reduce_plane<T, Op>(from, outer, inner, stride[0]);
                 *to = Op::kMean ? value / static_cast<T>(x.positions()) : value;

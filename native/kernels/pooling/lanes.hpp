@@ -166,17 +166,27 @@ struct MeanOp {
     }
 };
 
-// All lanes reduced to one number, as a balanced tree
-template <typename T, typename Op>
-inline T reduce_lanes(Vec<T> value) {
-    alignas(kVectorBytes) T lanes[kLanes<T>];
-    store(lanes, value);
-    for (std::int64_t half = kLanes<T> / 2; half > 0; half /= 2) {
-        for (std::int64_t i = 0; i < half; ++i) {
-            lanes[i] = Op::template numbers<T>(lanes[i], lanes[i + half]);
+// All lanes reduced to one number, as a balanced tree: each step joins every lane with the one `Half` lanes further.
+template <typename T, typename Op, int Half = static_cast<int>(kLanes<T> / 2)>
+[[gnu::always_inline]] inline T reduce_lanes(Vec<T> value) {
+    if constexpr (Half == 0) {
+        return value[0];
+    } else {
+        Vec<T> moved;
+        if constexpr (kLanes<T> == 16) {
+            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3, Half + 4, Half + 5,
+                                            Half + 6, Half + 7, Half + 8, Half + 9, Half + 10, Half + 11, Half + 12,
+                                            Half + 13, Half + 14, Half + 15);
+        } else if constexpr (kLanes<T> == 8) {
+            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3, Half + 4, Half + 5,
+                                            Half + 6, Half + 7);
+        } else if constexpr (kLanes<T> == 4) {
+            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3);
+        } else {
+            moved = __builtin_shufflevector(value, value, Half, Half + 1);
         }
+        return reduce_lanes<T, Op, Half / 2>(Op::template vectors<T>(value, moved));
     }
-    return lanes[0];
 }
 
 } // namespace ndk
