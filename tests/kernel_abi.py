@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OK, INVALID_ARGUMENT, UNSUPPORTED_DTYPE, OUT_OF_MEMORY, ABI_MISMATCH = range(5)
-COPY, RELU, EXP = range(3)
-ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM = range(5)
+COPY, RELU, EXP, NEGATIVE, ABS, SQRT, RSQRT, LOG, SIN, COS, TANH, ERF, SIGMOID = range(13)
+LEAKY_RELU, ELU, GELU, GELU_TANH, SILU, SOFTPLUS, CLIP = range(13, 20)
+ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, POWER = range(7)
+EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL = range(7, 13)
 SUM = 0
-DTYPES = {"float32": 1, "float64": 2}
+DTYPES = {
+    name: number
+    for number, name in enumerate(("float32", "float64", "float16", "bfloat16", "bool", "int8", "int32", "int64"), 1)
+}
 
 _libc = ctypes.CDLL(None)
 _libc.aligned_alloc.restype = ctypes.c_void_p
@@ -60,6 +65,7 @@ class HostTable(ctypes.Structure):
 
 
 _HOST, _TENSOR = ctypes.POINTER(HostTable), ctypes.POINTER(Tensor)
+_PARAMETERS = ctypes.POINTER(ctypes.c_double)
 
 
 class Table(ctypes.Structure):
@@ -71,7 +77,7 @@ class Table(ctypes.Structure):
         ("abi_minor", ctypes.c_uint16),
         ("classifier", ctypes.c_char_p),
         ("version", ctypes.c_char_p),
-        ("unary", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _TENSOR, _TENSOR)),
+        ("unary", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _PARAMETERS, _TENSOR, _TENSOR)),
         ("binary", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _TENSOR, _TENSOR, _TENSOR)),
         ("reduce", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, ctypes.c_int, _TENSOR, _TENSOR)),
         ("matmul", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, _TENSOR, _TENSOR, _TENSOR)),
@@ -143,17 +149,23 @@ class KernelLibrary:
         pointer = ctypes.POINTER(Table)()
         return self._open(abi_major, ctypes.byref(host), ctypes.byref(pointer)), bool(pointer)
 
-    def status(self, function: str, *arguments: int | Tensor | np.ndarray[Any, Any]) -> int:
-        """The status of one call."""
-        given = [describe(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    def status(
+        self, function: str, *arguments: int | Tensor | np.ndarray[Any, Any], parameters: tuple[float, ...] = ()
+    ) -> int:
+        """The status of one call; `parameters` are those of an unary function."""
+        given: list[Any] = [describe(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        if function == "unary":
+            given.insert(1, (ctypes.c_double * max(len(parameters), 1))(*parameters))
         references = [ctypes.byref(a) if isinstance(a, Tensor) else a for a in given]
         status: int = getattr(self.table, function)(ctypes.byref(self.host.table), *references)
         assert self.host.live == 0, f"{function} kept scratch memory"
         return status
 
-    def call(self, function: str, *arguments: int | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def call(
+        self, function: str, *arguments: int | np.ndarray[Any, Any], parameters: tuple[float, ...] = ()
+    ) -> np.ndarray[Any, Any]:
         """One call that succeeds; the last argument is the output."""
-        assert self.status(function, *arguments) == OK
+        assert self.status(function, *arguments, parameters=parameters) == OK
         out = arguments[-1]
         assert isinstance(out, np.ndarray)
         return out

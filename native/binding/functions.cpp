@@ -55,7 +55,7 @@ nb::object unary(ndk_unary_op op, nb::handle x_object, nb::handle out) {
     return run("unary", result, target, target.shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
         const ndk_tensor in = x.view().tensor();
         const ndk_tensor to = target.tensor();
-        return kernels.unary(services, op, &in, &to);
+        return kernels.unary(services, op, nullptr, &in, &to);
     });
 }
 

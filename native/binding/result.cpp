@@ -119,7 +119,7 @@ ndk_status Result::copy(const View &target) const {
     }
     const ndk_tensor from = target.tensor();
     const ndk_tensor to = argument_->view().tensor();
-    return table().unary(&host(), NDK_COPY, &from, &to);
+    return table().unary(&host(), NDK_COPY, nullptr, &from, &to);
 }
 
 Result::~Result() {

@@ -109,20 +109,48 @@ typedef struct ndk_host {
     void (*log)(void *context, int32_t level, const char *message);
 } ndk_host;
 
-/* out[i] = op(x[i]) */
+/*
+ * out[i] = op(x[i]). Where the Array API standard has the function, with its special cases; the others as in
+ * torch.nn.functional. Those marked with * also take float16 and bfloat16, and compute in float32.
+ */
 typedef enum ndk_unary_op {
-    NDK_COPY = 0, /* the identity: also what the binding uses to copy between layouts */
-    NDK_RELU = 1, /* max(x, 0); NaN stays NaN */
-    NDK_EXP = 2,
+    NDK_COPY = 0, /* the identity, for every dtype: also what the binding uses to copy between layouts */
+    NDK_RELU = 1, /* * max(x, 0); NaN stays NaN */
+    NDK_EXP = 2,  /* * */
+    NDK_NEGATIVE = 3,
+    NDK_ABS = 4,
+    NDK_SQRT = 5,
+    NDK_RSQRT = 6, /* 1 / sqrt(x) */
+    NDK_LOG = 7,
+    NDK_SIN = 8,
+    NDK_COS = 9,
+    NDK_TANH = 10,       /* * */
+    NDK_ERF = 11,        /* * */
+    NDK_SIGMOID = 12,    /* * */
+    NDK_LEAKY_RELU = 13, /* * parameters: the slope below 0 */
+    NDK_ELU = 14,        /* * parameters: alpha */
+    NDK_GELU = 15,       /* * with erf */
+    NDK_GELU_TANH = 16,  /* * its approximation with tanh */
+    NDK_SILU = 17,       /* * x sigmoid(x) */
+    NDK_SOFTPLUS = 18,   /* * parameters: beta, threshold */
+    NDK_CLIP = 19,       /* parameters: min, max, which are not NaN; max where min is larger */
 } ndk_unary_op;
 
-/* out[i] = op(x1[i], x2[i]) */
+/* out[i] = op(x1[i], x2[i]), as in the Array API standard */
 typedef enum ndk_binary_op {
     NDK_ADD = 0,
     NDK_SUBTRACT = 1,
     NDK_MULTIPLY = 2,
     NDK_DIVIDE = 3,
     NDK_MAXIMUM = 4, /* NaN if either is NaN, as numpy.maximum */
+    NDK_MINIMUM = 5,
+    NDK_POWER = 6, /* as C's pow */
+    NDK_EQUAL = 7, /* from here on, `out` is NDK_BOOL */
+    NDK_NOT_EQUAL = 8,
+    NDK_LESS = 9,
+    NDK_LESS_EQUAL = 10,
+    NDK_GREATER = 11,
+    NDK_GREATER_EQUAL = 12,
 } ndk_binary_op;
 
 typedef enum ndk_reduce_op {
@@ -154,8 +182,9 @@ typedef struct ndk_operator {
 /*
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
  * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same
- * dtype (but for the products of int8) and is on the CPU; `out` does not overlap an input, except that in `unary` and
- * `binary` it may be the very same view (same data, shape and strides); an empty tensor is allowed everywhere.
+ * dtype (but for comparisons, whose `out` is NDK_BOOL, and the products of int8) and is on the CPU; `out` does not
+ * overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape and strides); an
+ * empty tensor is allowed everywhere.
  */
 typedef struct ndk_table {
     uint32_t struct_size; /* sizeof(ndk_table) of the library */
@@ -164,8 +193,9 @@ typedef struct ndk_table {
     const char *classifier; /* "avx2" */
     const char *version;    /* of the release the library belongs to, "0.1.0" */
 
-    /* All tensors have out's shape: the caller has broadcast them (stride 0). */
-    ndk_status (*unary)(const ndk_host *host, ndk_unary_op op, const ndk_tensor *x, const ndk_tensor *out);
+    /* All tensors have out's shape: the caller has broadcast them (stride 0). `parameters` is what `op` needs. */
+    ndk_status (*unary)(const ndk_host *host, ndk_unary_op op, const double *parameters, const ndk_tensor *x,
+                        const ndk_tensor *out);
     ndk_status (*binary)(const ndk_host *host, ndk_binary_op op, const ndk_tensor *x1, const ndk_tensor *x2,
                          const ndk_tensor *out);
 

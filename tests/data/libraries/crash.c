@@ -17,7 +17,9 @@ static void die(void) {
 #endif
 }
 
-static ndk_status unary(const ndk_host *host, ndk_unary_op op, const ndk_tensor *x, const ndk_tensor *out) {
+static ndk_status unary(const ndk_host *host, ndk_unary_op op, const double *parameters, const ndk_tensor *x,
+                        const ndk_tensor *out) {
+    (void)parameters;
     (void)host, (void)op, (void)x, (void)out;
     die();
     return NDK_OK;

@@ -54,7 +54,9 @@ static bool memory_is_aligned(const ndk_host *host) {
 }
 
 /* exp fills `out` (float64) with what was counted; relu only writes messages. */
-static ndk_status unary(const ndk_host *host, ndk_unary_op op, const ndk_tensor *x, const ndk_tensor *out) {
+static ndk_status unary(const ndk_host *host, ndk_unary_op op, const double *parameters, const ndk_tensor *x,
+                        const ndk_tensor *out) {
+    (void)parameters;
     if (op == NDK_RELU) {
         host->log(host->context, NDK_LOG_DEBUG, "a detail");
         host->log(host->context, NDK_LOG_INFO, "a message");

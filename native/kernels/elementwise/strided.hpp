@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Strided elements of any width into consecutive memory and back, block by block.
+#ifndef NDK_ELEMENTWISE_STRIDED_HPP
+#define NDK_ELEMENTWISE_STRIDED_HPP
+
+#include "elementwise/half.hpp"
+#include "views.hpp"
+
+namespace ndk {
+
+inline constexpr std::int64_t kBlock = 512; // elements; a few of these blocks stay in the L1 cache
+
+// Memory for a block of any dtype.
+struct Block {
+    alignas(64) std::byte bytes[kBlock * 8];
+    void *get() { return bytes; }
+};
+
+template <typename Word>
+inline void gather_words(const char *from, std::int64_t stride, void *to, std::int64_t count) {
+    auto *words = static_cast<Word *>(to);
+    std::int64_t i = 0;
+#if defined(__AVX512F__)
+    constexpr std::int64_t kStep = static_cast<std::int64_t>(64 / sizeof(Word));
+    if constexpr (sizeof(Word) >= 4) {
+        if (magnitude(stride) < (std::int64_t{1} << 26)) { // offsets of 32 bits
+            const __m512i step = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            const __m512i offsets = _mm512_mullo_epi32(step, _mm512_set1_epi32(static_cast<std::int32_t>(stride)));
+            for (; i + kStep <= count; i += kStep) {
+                const char *base = from + i * stride;
+                __m512i lanes;
+                if constexpr (sizeof(Word) == 4) {
+                    lanes = _mm512_i32gather_epi32(offsets, base, 1);
+                } else {
+                    lanes = _mm512_i32gather_epi64(_mm512_castsi512_si256(offsets), base, 1);
+                }
+                _mm512_storeu_si512(words + i, lanes);
+            }
+        }
+    }
+#endif
+    for (; i < count; ++i) {
+        words[i] = *reinterpret_cast<const Word *>(from + i * stride);
+    }
+}
+
+template <typename Word>
+inline void scatter_words(const void *from, char *to, std::int64_t stride, std::int64_t count) {
+    const auto *words = static_cast<const Word *>(from);
+    for (std::int64_t i = 0; i < count; ++i) {
+        *reinterpret_cast<Word *>(to + i * stride) = words[i];
+    }
+}
+
+inline void gather_items(std::int64_t item, const char *from, std::int64_t stride, void *to, std::int64_t count) {
+    switch (item) {
+    case 1:
+        return gather_words<std::uint8_t>(from, stride, to, count);
+    case 2:
+        return gather_words<std::uint16_t>(from, stride, to, count);
+    case 4:
+        return gather_words<std::uint32_t>(from, stride, to, count);
+    default:
+        return gather_words<std::uint64_t>(from, stride, to, count);
+    }
+}
+
+inline void scatter_items(std::int64_t item, const void *from, char *to, std::int64_t stride, std::int64_t count) {
+    switch (item) {
+    case 1:
+        return scatter_words<std::uint8_t>(from, to, stride, count);
+    case 2:
+        return scatter_words<std::uint16_t>(from, to, stride, count);
+    case 4:
+        return scatter_words<std::uint32_t>(from, to, stride, count);
+    default:
+        return scatter_words<std::uint64_t>(from, to, stride, count);
+    }
+}
+
+// One view of the innermost loop.
+struct Strided {
+    char *data;
+    std::int64_t stride;
+    std::int64_t item;
+
+    bool consecutive() const { return stride == item; }
+
+    // The elements from `begin` on: where they lie, or in `block`.
+    const void *take(std::int64_t begin, std::int64_t count, Block &block) const {
+        char *from = data + begin * stride;
+        if (consecutive()) {
+            return from;
+        }
+        gather_items(item, from, stride, block.get(), count);
+        return block.get();
+    }
+
+    // Where to compute the elements from `begin` on, and what brings them to their place.
+    void *target(std::int64_t begin, Block &block) const { return consecutive() ? data + begin * stride : block.get(); }
+    void give(std::int64_t begin, std::int64_t count, const Block &block) const {
+        if (!consecutive()) {
+            scatter_items(item, block.bytes, data + begin * stride, stride, count);
+        }
+    }
+};
+
+} // namespace ndk
+#endif // NDK_ELEMENTWISE_STRIDED_HPP
