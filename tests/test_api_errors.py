@@ -9,8 +9,9 @@ import pytest
 
 import ndkernels
 
-ONE_ARRAY = ("relu", "exp", "sum")
-TWO_ARRAYS = ("add", "subtract", "multiply", "divide", "maximum", "matmul")
+ONE_ARRAY = ("relu", "exp", "sum", "abs", "log", "gelu", "softplus")
+HALF_TOO = ("relu", "exp", "gelu", "softplus")
+TWO_ARRAYS = ("add", "subtract", "multiply", "divide", "maximum", "matmul", "power", "less")
 
 
 def refusals(argument: object) -> list[tuple[str, str, tuple[object, ...]]]:

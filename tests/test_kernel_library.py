@@ -18,12 +18,14 @@ from kernel_abi import (
     ADD,
     COPY,
     DIVIDE,
+    EQUAL,
     EXP,
     INVALID_ARGUMENT,
     MAXIMUM,
     MULTIPLY,
     OUT_OF_MEMORY,
     RELU,
+    SIN,
     SUBTRACT,
     SUM,
     UNSUPPORTED_DTYPE,
@@ -128,7 +130,11 @@ def test_the_table_names_the_library(path: Path, library: KernelLibrary) -> None
 
 def test_another_dtype_is_unsupported(library: KernelLibrary) -> None:
     whole, real = np.zeros((4, 4), "int32"), np.zeros((4, 4), "float32")
-    assert library.status("unary", COPY, whole, whole) == UNSUPPORTED_DTYPE
+    assert library.status("unary", EXP, whole, whole) == UNSUPPORTED_DTYPE
+    half = whole.astype("float16")
+    assert library.status("unary", SIN, half, half) == UNSUPPORTED_DTYPE
+    assert library.status("binary", ADD, half, half, half) == UNSUPPORTED_DTYPE
+    assert library.status("binary", EQUAL, real, real, real) == INVALID_ARGUMENT
     assert library.status("binary", ADD, whole, whole, whole) == UNSUPPORTED_DTYPE
     assert library.status("reduce", SUM, whole, whole) == UNSUPPORTED_DTYPE
     assert library.status("matmul", whole, whole, whole) == UNSUPPORTED_DTYPE
@@ -161,6 +167,17 @@ def test_elementwise_over_layouts(library: KernelLibrary, shape: tuple[int, ...]
     for x1, x2 in itertools.product(inputs(shape, dtype), inputs(shape, dtype, 1)):
         for (op, function), out in zip(BINARY.items(), itertools.cycle(outputs(shape, dtype))):
             np.testing.assert_array_equal(library.call("binary", op, x1, x2, out), function(x1, x2))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "int32", "float32", "int64", "float64"])
+@pytest.mark.parametrize("shape", [(0,), (1,), (17,), (600,), (5, 9), (3, 4, 130)], ids=str)
+def test_copy_of_every_dtype_over_layouts(library: KernelLibrary, shape: tuple[int, ...], dtype: str) -> None:
+    numbers = (np.random.default_rng(3).standard_normal(shape) * 100).astype(dtype)
+    wide = np.zeros(tuple(2 * n for n in shape), dtype)
+    every_second = (slice(None, None, -2),) * len(shape)
+    for x in (numbers, np.broadcast_to(numbers[:1], shape), np.asfortranarray(numbers), numbers[::-1]):
+        for out in (np.zeros(shape, dtype), np.zeros(shape[::-1], dtype).T, wide[every_second]):
+            np.testing.assert_array_equal(library.call("unary", COPY, x, out), x)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

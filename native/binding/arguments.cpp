@@ -157,13 +157,7 @@ void refuse_masked(nb::handle object, const char *name) {
     }
 }
 
-PyObject *plain_array_type = nullptr; // numpy.ndarray, borrowed for ever
-
 } // namespace
-
-void set_plain_array_type(PyObject *type) { plain_array_type = type; }
-
-bool is_plain_array(nb::handle object) { return object.type().ptr() == plain_array_type; }
 
 void raise_type(const std::string &message) { throw nb::type_error(message.c_str()); }
 
@@ -193,26 +187,6 @@ std::string to_string(Dtypes dtypes) {
     return text;
 }
 
-nb::handle numpy_dtype(ndk_dtype dtype) {
-    static PyObject *dtypes[last_dtype + 1] = {};
-    PyObject *&known = dtypes[dtype];
-    if (known == nullptr) {
-        nb::object type = nb::str(name_of(dtype));
-        if (dtype == NDK_BFLOAT16) {
-            try {
-                type = nb::module_::import_("ml_dtypes").attr("bfloat16");
-            } catch (nb::python_error &error) {
-                nb::raise_from(
-                    error, PyExc_TypeError,
-                    "NumPy has no bfloat16 of its own, and the package that has it could not be imported. Run: "
-                    "python -m pip install ml_dtypes");
-            }
-        }
-        known = nb::module_::import_("numpy").attr("dtype")(type).release().ptr();
-    }
-    return known;
-}
-
 void Argument::refuse_object(nb::handle object, const std::string &why) const {
     raise_type(std::string(name_) + ": got " + kind_of(object) + why + "; accepted are arrays of " +
                to_string(accepted_) +
@@ -229,6 +203,9 @@ void Argument::refuse_dtype(nb::handle object, const std::string &fallback) cons
 }
 
 Argument::Argument(nb::handle object, const char *name, Dtypes accepted) : name_(name), accepted_(accepted) {
+    if (read_numpy(object)) {
+        return;
+    }
     if (!is_plain_array(object)) {
         refuse_masked(object, name);
     }
@@ -239,6 +216,23 @@ Argument::Argument(nb::handle object, const char *name, Dtypes accepted) : name_
     } else {
         refuse_object(object, "");
     }
+}
+
+// False for what is no plain array, and for one that is to be refused: the long way has the words for it.
+bool Argument::read_numpy(nb::handle object) {
+    const NumpyArray *array = numpy_array(object);
+    if (array == nullptr || array->ndim > NDK_MAX_NDIM || !accepts(array->own_dtype())) {
+        return false;
+    }
+    view_.data = array->data;
+    view_.dtype = array->own_dtype();
+    view_.shape.ndim = array->ndim;
+    std::copy_n(array->shape, array->ndim, view_.shape.extents);
+    std::copy_n(array->strides, array->ndim, view_.strides);
+    read_only_ = (array->flags & NumpyArray::writeable) == 0;
+    check_alignment();
+    array_ = nb::borrow(object);
+    return true;
 }
 
 void Argument::read_buffer(nb::handle object) {

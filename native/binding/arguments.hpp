@@ -9,6 +9,7 @@
 #include <string>
 
 #include "layout.hpp"
+#include "numpy_array.hpp"
 
 namespace ndkernels {
 
@@ -25,10 +26,6 @@ std::string kind_of(nb::handle object);
 // raised.
 Py_ssize_t to_index(nb::handle object);
 
-// numpy.ndarray itself, whose instances need not be looked at closely.
-void set_plain_array_type(PyObject *type);
-bool is_plain_array(nb::handle object);
-
 // A set of dtypes, one bit for each.
 using Dtypes = std::uint32_t;
 
@@ -39,10 +36,6 @@ inline constexpr Dtypes all_dtypes = (Dtypes{2} << last_dtype) - 2;
 
 // "float32 and float64"
 std::string to_string(Dtypes dtypes);
-
-// What numpy.dtype() makes of the name; bfloat16 comes from ml_dtypes. Borrowed for ever. Throws TypeError where
-// ml_dtypes is not installed.
-nb::handle numpy_dtype(ndk_dtype dtype);
 
 struct Buffer {
     Py_buffer info;
@@ -58,8 +51,8 @@ struct Buffer {
     }
 };
 
-// The memory of an array that came as an argument. Holds the buffer, or the DLPack capsule, of the Python object, so it
-// must be made and destroyed with the GIL held.
+// The memory of an array that came as an argument. Holds the array, the buffer or the DLPack capsule of the Python
+// object, so it must be made and destroyed with the GIL held.
 class Argument {
 public:
     // `name` is the parameter's, for messages, and must outlive this object.
@@ -72,6 +65,7 @@ public:
     bool read_only() const { return read_only_; }
 
 private:
+    bool read_numpy(nb::handle object);
     void read_buffer(nb::handle object);
     void read_dlpack(nb::handle object);
     void check_alignment();
@@ -85,6 +79,7 @@ private:
     View view_;
     bool read_only_ = false;
     Buffer buffer_;
+    nb::object array_;   // another thread cannot resize an array that is referred to twice
     nb::object capsule_; // its destructor gives the tensor back to its owner
 };
 

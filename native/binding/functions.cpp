@@ -47,41 +47,6 @@ void read_axes(nb::handle axis, std::int32_t ndim, bool *reduced) {
 
 } // namespace
 
-nb::object unary(ndk_unary_op op, nb::handle x_object, nb::handle out) {
-    prepare();
-    const Argument x(x_object, "x");
-    Result result(out, x.dtype(), x.shape());
-    const View target = result.target({&x.view()}, true);
-    return run("unary", result, target, target.shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
-        const ndk_tensor in = x.view().tensor();
-        const ndk_tensor to = target.tensor();
-        return kernels.unary(services, op, nullptr, &in, &to);
-    });
-}
-
-nb::object binary(ndk_binary_op op, nb::handle x1_object, nb::handle x2_object, nb::handle out) {
-    prepare();
-    const Argument x1(x1_object, "x1");
-    const Argument x2(x2_object, "x2");
-    check_same_dtype(x1, x2);
-    Shape shape;
-    if (!broadcast_shapes(x1.shape(), x2.shape(), 0, shape)) {
-        refuse_shapes(x1, x2,
-                      "cannot be broadcast together; accepted are extents that are equal or 1 from the last axis on. "
-                      "Reshape one of them first.");
-    }
-    Result result(out, x1.dtype(), shape);
-    const View a = broadcast_to(x1.view(), shape, 0);
-    const View b = broadcast_to(x2.view(), shape, 0);
-    const View target = result.target({&a, &b}, true);
-    return run("binary", result, target, shape.size(), [&](const ndk_table &kernels, const ndk_host *services) {
-        const ndk_tensor first = a.tensor();
-        const ndk_tensor second = b.tensor();
-        const ndk_tensor to = target.tensor();
-        return kernels.binary(services, op, &first, &second, &to);
-    });
-}
-
 nb::object reduce(ndk_reduce_op op, nb::handle x_object, nb::handle axis, nb::handle keepdims, nb::handle out) {
     prepare();
     const Argument x(x_object, "x");

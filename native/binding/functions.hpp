@@ -12,8 +12,6 @@ namespace ndkernels {
 
 namespace nb = nanobind;
 
-nb::object unary(ndk_unary_op op, nb::handle x, nb::handle out);
-nb::object binary(ndk_binary_op op, nb::handle x1, nb::handle x2, nb::handle out);
 nb::object reduce(ndk_reduce_op op, nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out);
 nb::object matmul(nb::handle x1, nb::handle x2, nb::handle out);
 

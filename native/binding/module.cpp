@@ -12,6 +12,7 @@
 #include <string>
 
 #include "cpuid.hpp"
+#include "elementwise.hpp"
 #include "functions.hpp"
 #include "library.hpp"
 #include "operators.hpp"
@@ -62,16 +63,6 @@ void set_num_threads(nb::handle count) {
     set_thread_count(static_cast<std::int32_t>(number));
 }
 
-template <ndk_unary_op op>
-nb::object unary_function(nb::handle x, nb::handle out) {
-    return unary(op, x, out);
-}
-
-template <ndk_binary_op op>
-nb::object binary_function(nb::handle x1, nb::handle x2, nb::handle out) {
-    return binary(op, x1, x2, out);
-}
-
 nb::object sum(nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out) {
     return reduce(NDK_SUM, x, axis, keepdims, out);
 }
@@ -118,16 +109,11 @@ NB_MODULE(_binding, m) {
     m.def("get_num_threads", &configured_thread_count);
     m.def("set_num_threads", &set_num_threads, nb::arg("count").none());
 
+    m.def("elementwise", &elementwise_function, nb::arg("name"), nb::arg("signature"), nb::arg("doc"),
+          nb::arg("module"), "A new function of single elements, which calls the library in use.");
     // Positional only: the Python functions of the package, which have the documentation, call these. None is let
     // through everywhere: it is our own messages that name the argument.
     const auto any = nb::arg().none();
-    m.def("add", &binary_function<NDK_ADD>, any, any, any);
-    m.def("subtract", &binary_function<NDK_SUBTRACT>, any, any, any);
-    m.def("multiply", &binary_function<NDK_MULTIPLY>, any, any, any);
-    m.def("divide", &binary_function<NDK_DIVIDE>, any, any, any);
-    m.def("maximum", &binary_function<NDK_MAXIMUM>, any, any, any);
-    m.def("relu", &unary_function<NDK_RELU>, any, any);
-    m.def("exp", &unary_function<NDK_EXP>, any, any);
     m.def("sum", &sum, any, any, any, any);
     m.def("matmul", &matmul, any, any, any);
 }

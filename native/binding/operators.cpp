@@ -76,6 +76,8 @@ Shape read_shape(nb::tuple extents) {
     return shape;
 }
 
+} // namespace
+
 const ndk_operator &find_operator(const ndk_table &table, const char *name) {
     const ndk_operator *end = table.operators + table.operator_count;
     const ndk_operator *found =
@@ -87,8 +89,6 @@ const ndk_operator &find_operator(const ndk_table &table, const char *name) {
     }
     return *found;
 }
-
-} // namespace
 
 void define_borrowed(nb::module_ &module) {
     nb::class_<Borrowed>(module, "Borrowed").def_prop_ro("__array_interface__", &Borrowed::array_interface);

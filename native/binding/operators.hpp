@@ -19,6 +19,9 @@ void define_borrowed(nb::module_ &module);
 // ValueError that begin with `name`.
 nb::object array(nb::handle object, const char *name, Dtypes accepted);
 
+// Throws LookupError for an unknown one.
+const ndk_operator &find_operator(const ndk_table &table, const char *name);
+
 // One output as Python describes it: (shape, dtype, out), where the dtype is its name or NumPy's, and out None or an
 // array. The result is the array, or a tuple of them where there are more than one. Throws LookupError for an unknown
 // operator.

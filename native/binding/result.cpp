@@ -14,35 +14,7 @@
 namespace ndkernels {
 namespace {
 
-// Borrowed for ever from NumPy, which is never unloaded.
-PyObject *numpy_empty = nullptr;
-
-void import_numpy() {
-    const nb::module_ numpy = nb::module_::import_("numpy");
-    numpy_empty = numpy.attr("empty").inc_ref().ptr();
-    set_plain_array_type(numpy.attr("ndarray").inc_ref().ptr());
-}
-
-nb::object new_array(ndk_dtype dtype, const Shape &shape) {
-    nb::object extents;
-    if (shape.ndim == 1) {
-        extents = nb::int_(shape[0]); // cheaper than a tuple, and the same to NumPy
-    } else {
-        extents = nb::steal(PyTuple_New(shape.ndim));
-        if (!extents.is_valid()) {
-            throw nb::python_error();
-        }
-        for (std::int32_t i = 0; i < shape.ndim; ++i) {
-            PyTuple_SetItem(extents.ptr(), i, nb::int_(shape[i]).release().ptr());
-        }
-    }
-    PyObject *arguments[] = {extents.ptr(), numpy_dtype(dtype).ptr()};
-    PyObject *array = PyObject_Vectorcall(numpy_empty, arguments, 2, nullptr);
-    if (array == nullptr) {
-        throw nb::python_error();
-    }
-    return nb::steal(array);
-}
+bool numpy_is_ready = false;
 
 } // namespace
 
@@ -66,8 +38,9 @@ std::int32_t configured_thread_count() {
 }
 
 void prepare() {
-    if (numpy_empty == nullptr) {
-        import_numpy();
+    if (!numpy_is_ready) {
+        prepare_numpy(nb::module_::import_("numpy"));
+        numpy_is_ready = true;
     }
     if (thread_count() == 0) {
         configured_thread_count();
@@ -75,7 +48,7 @@ void prepare() {
 }
 
 Result::Result(nb::handle out, ndk_dtype dtype, const Shape &shape) : fresh_(out.is_none()) {
-    object_ = fresh_ ? new_array(dtype, shape) : nb::borrow(out);
+    object_ = fresh_ ? new_numpy_array(dtype, shape.ndim, shape.extents) : nb::borrow(out);
     argument_.emplace(object_, "out", all_dtypes);
     if (fresh_) {
         return;

@@ -41,8 +41,7 @@ ndk_status binary(const ndk_host *host, ndk_binary_op op, const ndk_tensor *x1, 
     const std::int32_t result = row.compares ? static_cast<std::int32_t>(NDK_BOOL) : dtype;
     const ndk_tensor *const tensors[] = {out, x1, x2};
     for (int i = 0; i < 3; ++i) {
-        const ndk_status status =
-            i == 0 ? check_tensor(tensors[i], result) : check_float_tensor(tensors[i], dtype);
+        const ndk_status status = i == 0 ? check_tensor(tensors[i], result) : check_float_tensor(tensors[i], dtype);
         if (status != NDK_OK) {
             return status;
         }

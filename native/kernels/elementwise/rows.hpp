@@ -13,8 +13,8 @@ namespace ndk {
 // out[i] = op(x[i]) for i in [0, count); `out` may be x. `stream`: the result is far larger than the caches.
 struct UnaryRow {
     void (*run)(const double *parameters, const void *x, void *out, std::int64_t count, bool stream) = nullptr;
-    std::int64_t cost = 0;   // about how many vector instructions a vector takes: decides from which size on threads pay
-    bool any_width = false;  // also for float16 and bfloat16, which become float for it
+    std::int64_t cost = 0;  // about how many vector instructions a vector takes: decides from which size on threads pay
+    bool any_width = false; // also for float16 and bfloat16, which become float for it
 };
 
 // out[i] = op(x1[i], x2[i]); a constant input is one element for all i.

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kFloatBlock = kBlock; // of a 16-bit format
 
-void map_strided(const UnaryRow &op, const double *parameters, const Strided &out, const Strided &x,
-                 std::int64_t count, bool stream) {
+void map_strided(const UnaryRow &op, const double *parameters, const Strided &out, const Strided &x, std::int64_t count,
+                 bool stream) {
     if (out.consecutive() && x.consecutive()) {
         op.run(parameters, x.data, out.data, count, stream);
         return;

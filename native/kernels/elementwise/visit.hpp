@@ -90,7 +90,7 @@ void visit(const ndk_host *host, std::int64_t cost, const ndk_tensor *const (&te
     const std::int64_t parts = parts_for(host, size / grain);
     parallel_for(host, parts, [&](std::int64_t index) {
         for_rows(nest, extent, inner, part_begin(size, parts, index, 64), part_begin(size, parts, index + 1, 64),
-                 [&](const std::int64_t(&offset)[Count], std::int64_t count) {
+                 [&](const std::int64_t (&offset)[Count], std::int64_t count) {
                      RowOf<Count> piece;
                      for (int view = 0; view < Count; ++view) {
                          piece.data[view] = part.data[view] + offset[view];

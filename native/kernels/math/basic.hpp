@@ -213,6 +213,35 @@ template <typename T>
 #endif
 }
 
+// a + b, and what is lost by its rounding (Knuth, The Art of Computer Programming, volume 2, section 4.2.2).
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> sum_of(Vec<T> a, Vec<T> b, Vec<T> &low) {
+    const Vec<T> sum = a + b;
+    const Vec<T> of_b = sum - a;
+    low = (a - (sum - of_b)) + (b - of_b);
+    return sum;
+}
+
+// a - q b, where q is a / b but for some last bits.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> remainder_of(Vec<T> a, Vec<T> q, Vec<T> b) {
+#if defined(__FMA__)
+    return a - q * b;
+#else
+    const Vec<T> product = q * b;
+    return (a - product) - product_error<T>(q, b, product);
+#endif
+}
+
+// (a + a_low) / (b + b_low), where the low parts are far smaller, and as quotient() asks otherwise: the error is hardly
+// more than that of the last rounding.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> quotient(Vec<T> a, Vec<T> a_low, Vec<T> b, Vec<T> b_low) {
+    const Vec<T> inverse = reciprocal<T>(b);
+    const Vec<T> q = a * inverse;
+    return q + (remainder_of<T>(a, q, b) + (a_low - q * b_low)) * inverse;
+}
+
 // 2^n for an integer n whose power is a normal number.
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> power_of_two(Vec<T> n) {

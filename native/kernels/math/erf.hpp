@@ -7,7 +7,7 @@
 // approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < inf, 1981). The polynomials have the least maximal error, by
 // Remez's algorithm in 40 digits with the leading coefficients rounded first and the rest fitted again: p relative to
 // erf on [0, 1], 2^-29.1 (float) and 2^-55.9 (double); g relative to erf on [1, 4] and [1, 6], 2^-29.0 and 2^-58.2; and
-// for GELU g relative to itself, down to where erfc vanishes: 2^-26.0 and 2^-53.7.
+// for GELU g relative to itself, down to where erfc vanishes: 2^-27.7 and 2^-53.7.
 #ifndef NDK_MATH_ERF_HPP
 #define NDK_MATH_ERF_HPP
 
@@ -22,22 +22,40 @@ template <>
 struct ErfConstants<float> {
     static constexpr float kErfIsOne = 4.0f;
     static constexpr float kVanishes = 14.5f; // erfc(x / sqrt(2)) times x is 0 from here on
-    static constexpr float kP[] = {0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2ce6p-4f, -0x1.b7f71ap-6f, 0x1.53f22ep-8f, -0x1.a351d2p-11f, 0x1.4773a8p-14f};
+    static constexpr float kP[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2ce6p-4f, -0x1.b7f71ap-6f,
+                                   0x1.53f22ep-8f, -0x1.a351d2p-11f, 0x1.4773a8p-14f};
     static constexpr float kG[] = {0x1.058676p+0f, -0x1.5fd3cap-1f, 0x1.1e0d9ep-2f, -0x1.33c568p-5f, -0x1.a44e48p-6f};
-    static constexpr float kGWide[] = {0x1.12f21ep+0f, -0x1.c44c4ap-1f, 0x1.2e3254p-1f, -0x1.3dea76p-2f, 0x1.e99eeep-4f, -0x1.b7d7p-6f, -0x1.49c98cp-10f, 0x1.9390acp-9f, -0x1.cb0efcp-12f, -0x1.3958dp-12f};
+    static constexpr float kGFirst = 0x1.edf488p-1f;
+    static constexpr float kGSlope[] = {-0x1.0404eap-1f,  0x1.35bf26p-4f,   0x1.8750dp-5f,   -0x1.0a1054p-7f,
+                                        -0x1.35fb24p-7f,  -0x1.a72f8ap-11f, 0x1.d0d1dep-10f, 0x1.c5e29cp-11f,
+                                        -0x1.246706p-14f, -0x1.dc60bcp-13f, -0x1.2d3c94p-14f};
     static constexpr float kCentre = 2.0f;     // k of kG
-    static constexpr float kCentreWide = 3.0f; // k of kGWide
+    static constexpr float kCentreWide = 1.5f; // k of kGFirst + z kGSlope
 };
 
 template <>
 struct ErfConstants<double> {
     static constexpr double kErfIsOne = 6.0;
     static constexpr double kVanishes = 38.8;
-    static constexpr double kP[] = {0x1.06eba8214db68p-3, -0x1.812746b03799dp-2, 0x1.ce2f21a03f8b9p-4, -0x1.b82ce311a97d7p-6, 0x1.565bcceeda3e8p-8, -0x1.c02daeb705b95p-11, 0x1.f9a296b4c0817p-14, -0x1.f4c82f08eb89ep-17, 0x1.b96b57cbbe3a4p-20, -0x1.5b8c6fc1f8265p-23, 0x1.d3ddc7321ad0ep-27, -0x1.a23e7ddc122b3p-31};
-    static constexpr double kG[] = {0x1.058671b52c778p+0, -0x1.5fd386754ef89p-1, 0x1.1e2deea6aeee7p-2, -0x1.2a88e6120f995p-5, -0x1.606e4155bbea8p-6, 0x1.a89eb55bcdf4fp-8, 0x1.9517fa5ee1ae8p-9, -0x1.b6fe8e6e41919p-11, -0x1.5bcbcc98f3c7ep-11, 0x1.1a5b0caf3774ep-15, 0x1.326092a65f0acp-13, 0x1.7d5d00dc8796fp-15};
-    static constexpr double kGWide[] = {0x1.18932bf08e154p+0, -0x1.f3fe31ecb49bfp-1, 0x1.8be202d26c7a6p-1, -0x1.14eacb1ad038dp-1, 0x1.52cac2370c168p-2, -0x1.645fd8a4b9835p-3, 0x1.38dbd2ca1f7a9p-4, -0x1.b00c052caf4bdp-6, 0x1.908f465a766d1p-8, -0x1.269b53d6b0427p-12, -0x1.dd27faae3a237p-12, 0x1.72cddd5d9f4e9p-13, -0x1.e87071948cb29p-19, -0x1.3c78858b44df6p-16, 0x1.3ba22937a19fdp-18, 0x1.8028f0fb00e99p-20, -0x1.cc93349fbeb16p-21, -0x1.77992a8b58e2cp-24, 0x1.1b2eed34131c8p-23, 0x1.93db7ee5304f9p-27, -0x1.1a6f52b0d35bp-26, -0x1.10f95105b11bp-28};
+    static constexpr double kP[] = {0x1.06eba8214db68p-3,   -0x1.812746b03799dp-2,  0x1.ce2f21a03f8b9p-4,
+                                    -0x1.b82ce311a97d7p-6,  0x1.565bcceeda3e8p-8,   -0x1.c02daeb705b95p-11,
+                                    0x1.f9a296b4c0817p-14,  -0x1.f4c82f08eb89ep-17, 0x1.b96b57cbbe3a4p-20,
+                                    -0x1.5b8c6fc1f8265p-23, 0x1.d3ddc7321ad0ep-27,  -0x1.a23e7ddc122b3p-31};
+    static constexpr double kG[] = {0x1.058671b52c778p+0,  -0x1.5fd386754ef89p-1,  0x1.1e2deea6aeee7p-2,
+                                    -0x1.2a88e6120f995p-5, -0x1.606e4155bbea8p-6,  0x1.a89eb55bcdf4fp-8,
+                                    0x1.9517fa5ee1ae8p-9,  -0x1.b6fe8e6e41919p-11, -0x1.5bcbcc98f3c7ep-11,
+                                    0x1.1a5b0caf3774ep-15, 0x1.326092a65f0acp-13,  0x1.7d5d00dc8796fp-15};
+    static constexpr double kGFirst = 0x1.0dd50785280a5p+0;
+    static constexpr double kGSlope[] = {
+        -0x1.9bfb53c4039d7p-1, 0x1.d0cedcb8c8ecep-2,   -0x1.5eb8eba1dfc36p-3,  0x1.d0acf69250dcfp-6,
+        0x1.1305f56524c09p-7,  -0x1.3bcdce5cc92a8p-8,  -0x1.cc8b116dd71b6p-12, 0x1.706a02395b2adp-11,
+        0x1.e91ecaf596da9p-15, -0x1.d84fc60092dfp-14,  -0x1.47af64edfca37p-16, 0x1.3255fa6fcaf37p-16,
+        0x1.c52a5e1ad1694p-18, -0x1.3f576103e277dp-19, -0x1.077d5f025de91p-19, 0x1.98a13a2ed2a95p-24,
+        0x1.ef5501a70995fp-22, -0x1.ccd75652cfaa5p-28, -0x1.c5ac58509b372p-24, 0x1.55f8da17ba808p-24,
+        0x1.bbe6ebe5239d4p-25, -0x1.fab549d303b48p-25, -0x1.0cfe922f43d58p-25, 0x1.04dac33ebeb89p-26,
+        0x1.2bf5fadfd40fbp-27};
     static constexpr double kCentre = 2.0;
-    static constexpr double kCentreWide = 4.0;
+    static constexpr double kCentreWide = 2.5;
 };
 
 template <typename T>
@@ -64,11 +82,25 @@ template <typename T>
     const Vec<T> square = a * a;
     const Vec<T> low = product_error<T>(a, a, square);
     const ExpParts<T> parts = exp_parts<T>(square * -kHalf, low * -kHalf);
-    const Vec<T> inverse = reciprocal<T>(t + C::kCentreWide);
-    const Vec<T> g = polynomial(C::kGWide, (t - C::kCentreWide) * inverse);
-    const Vec<T> tail = parts.power * (inverse * kHalf * g); // Phi(-t) = tail 2^n
+    Vec<T> sum_low;
+    Vec<T> distance_low;
+    const Vec<T> sum = sum_of<T>(t, splat(C::kCentreWide), sum_low);
+    const Vec<T> distance = sum_of<T>(t, splat(-C::kCentreWide), distance_low);
+    const Vec<T> inverse = reciprocal<T>(sum);
+    const Vec<T> z = distance * inverse;
+    const Vec<T> z_low = (remainder_of<T>(distance, z, sum) + (distance_low - z * sum_low)) * inverse;
+    // The leading term apart, for what its addition and the rounding of z leave.
+    const Vec<T> slope = polynomial(C::kGSlope, z);
+    const Vec<T> g = z * slope + C::kGFirst;
+    const Vec<T> g_low = z * slope + (C::kGFirst - g) + z_low * slope;
+    // Phi(-a) = exp(-a^2 / 2) g / sum. On the negative side, times x before the scaling.
     const auto negative = x < T{0};
-    const Vec<T> part = scaled<T>(negative ? tail * x : tail, parts.n);
+    const Vec<T> factor = negative ? x * kHalf : splat(kHalf);
+    const Vec<T> tail = parts.power * g;
+    const Vec<T> tail_low = product_error<T>(parts.power, g, tail) + parts.low * g + parts.power * g_low;
+    const Vec<T> product = tail * factor;
+    const Vec<T> product_low = product_error<T>(tail, factor, product) + tail_low * factor;
+    const Vec<T> part = scaled<T>(quotient<T>(product, product_low, sum, sum_low), parts.n);
     const Vec<T> result = negative ? part : x - x * part;
     return x > C::kVanishes ? x : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }

@@ -38,10 +38,12 @@ struct ExpConstants<double> {
                                     0x1.ad7f3ee5d2f80p-26};
 };
 
-// exp(x) as power * 2^n: a factor that would take it below the smallest normal number can come before the scaling.
+// exp(x) as (power + low) 2^n: a factor that would take it below the smallest normal number can come before the
+// scaling.
 template <typename T>
 struct ExpParts {
     Vec<T> power;
+    Vec<T> low; // what the last addition did not take; unused, it costs nothing
     Vec<T> n;
 };
 
@@ -61,20 +63,25 @@ template <typename T>
 }
 
 template <typename T>
+[[gnu::always_inline]] inline ExpParts<T> exp_parts_of_reduced(Vec<T> r, Vec<T> n) {
+    const Vec<T> minus1 = polynomial(ExpConstants<T>::kQ, r) * r * r + r;
+    const Vec<T> power = minus1 + T{1};
+    return {power, minus1 - (power - T{1}), n};
+}
+
+template <typename T>
 [[gnu::always_inline]] inline ExpParts<T> exp_parts(Vec<T> x) {
-    ExpParts<T> parts;
-    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), parts.n);
-    parts.power = (polynomial(ExpConstants<T>::kQ, r) * r * r + r) + T{1};
-    return parts;
+    Vec<T> n;
+    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), n);
+    return exp_parts_of_reduced<T>(r, n);
 }
 
 // Of exp(x + low), where `low` is far smaller than x's last bit or x is clamped.
 template <typename T>
 [[gnu::always_inline]] inline ExpParts<T> exp_parts(Vec<T> x, Vec<T> low) {
-    ExpParts<T> parts;
-    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), parts.n) + low;
-    parts.power = (polynomial(ExpConstants<T>::kQ, r) * r * r + r) + T{1};
-    return parts;
+    Vec<T> n;
+    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), n) + low;
+    return exp_parts_of_reduced<T>(r, n);
 }
 
 template <typename T>

@@ -3,8 +3,8 @@
 // The remainder of a large number by pi / 2, exactly as if pi were known to all digits.
 //
 // Source: Payne and Hanek, Radian reduction for trigonometric functions, 1983. x = M 2^E with an integer M of 53 bits.
-// Of 2 / pi, the bits in front contribute multiples of 4 to x 2 / pi, which a quarter of a turn does not change, and the
-// bits behind are too small to matter: 192 bits in between are multiplied by M.
+// Of 2 / pi, the bits in front contribute multiples of 4 to x 2 / pi, which a quarter of a turn does not change, and
+// the bits behind are too small to matter: 192 bits in between are multiplied by M.
 #ifndef NDK_MATH_LARGE_ANGLE_HPP
 #define NDK_MATH_LARGE_ANGLE_HPP
 

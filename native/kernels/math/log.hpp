@@ -5,8 +5,8 @@
 // x = 2^e m with m in [0.75, 1.5), f = m - 1: log(x) = e ln 2 + log(1 + f). In float, log(1 + f) = f - f^2 / 2 +
 // f^3 p(f). In double, with s = f / (2 + f), log(1 + f) = 2 atanh(s) = 2 s + s^3 q(s^2) = f - (f^2 / 2 - s (f^2 / 2 +
 // s^2 q(s^2))), where only small terms are rounded (Muller, Elementary Functions, 3rd ed., section 11.3). p and q have
-// the least maximal error relative to the logarithm, by Remez's algorithm in 40 digits with the coefficients rounded one
-// after the other and the rest fitted again: 2^-26.7 and 2^-55.9.
+// the least maximal error relative to the logarithm, by Remez's algorithm in 40 digits with the coefficients rounded
+// one after the other and the rest fitted again: 2^-26.7 and 2^-55.9.
 #ifndef NDK_MATH_LOG_HPP
 #define NDK_MATH_LOG_HPP
 
@@ -23,7 +23,7 @@ struct LogConstants<float> {
     static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
     static constexpr float kSmallestNormal = 0x1p-126f;
     static constexpr float kP[] = {0x1.5555a4p-2f, -0x1.fffda2p-3f, 0x1.99644ep-3f, -0x1.555a8ep-3f,
- 0x1.299d9ap-3f, -0x1.0a6762p-3f, 0x1.92d8fcp-4f, -0x1.45414p-5f};
+                                   0x1.299d9ap-3f, -0x1.0a6762p-3f, 0x1.92d8fcp-4f, -0x1.45414p-5f};
 };
 
 template <>

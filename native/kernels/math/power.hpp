@@ -44,8 +44,7 @@ namespace ndk {
     const Vec<double> low1 = 2.0 * s - (sum1 - whole);
     const Vec<double> sum2 = sum1 + third;
     const Vec<double> low2 = third - (sum2 - sum1);
-    const Vec<double> rest =
-        cube * z * polynomial(kQ, z) + e * C::kLn2Low + third_low + 2.0 * s_low + low2 + low1;
+    const Vec<double> rest = cube * z * polynomial(kQ, z) + e * C::kLn2Low + third_low + 2.0 * s_low + low2 + low1;
     const Vec<double> high = sum2 + rest;
     low = rest - (high - sum2);
     return high;

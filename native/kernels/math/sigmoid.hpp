@@ -47,7 +47,8 @@ template <typename T>
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> sigmoid_of(Vec<T> x) {
     const Vec<T> e = exp_of<T>(-magnitude_of<T>(x));
-    return quotient<T>(x < T{0} ? e : splat(T{1}), e + T{1});
+    const Vec<T> sum = e + T{1};
+    return quotient<T>(x < T{0} ? e : splat(T{1}), Vec<T>{}, sum, e - (sum - T{1}));
 }
 
 // x sigmoid(s), where `parts` are those of exp(-|s|), and s has the sign of x. 0 below `vanishes`; above -vanishes, x.
@@ -55,7 +56,10 @@ template <typename T>
 [[gnu::always_inline]] inline Vec<T> times_sigmoid(Vec<T> x, const ExpParts<T> &parts, T vanishes) {
     const auto negative = x < T{0};
     const Vec<T> e = scaled<T>(parts.power, parts.n);
-    const Vec<T> ratio = quotient<T>(negative ? x * parts.power : x, e + T{1});
+    const Vec<T> sum = e + T{1};
+    const Vec<T> product = x * parts.power;
+    const Vec<T> product_low = product_error<T>(x, parts.power, product) + x * parts.low;
+    const Vec<T> ratio = quotient<T>(negative ? product : x, negative ? product_low : Vec<T>{}, sum, e - (sum - T{1}));
     const Vec<T> result = negative ? scaled<T>(ratio, parts.n) : ratio;
     return x > -vanishes ? x : (x < vanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
@@ -75,11 +79,11 @@ template <typename T>
     const Vec<T> square = a * a;
     const Vec<T> square_low = product_error<T>(a, a, square);
     const Vec<T> cubic = square * C::kCubic;
-    const Vec<T> cubic_low = product_error<T>(square, splat(C::kCubic), cubic) + square_low * C::kCubic +
-                             square * C::kCubicLow;
-    const Vec<T> factor = cubic + T{1};
-    const Vec<T> back = factor - T{1}; // Knuth's sum, with its error
-    const Vec<T> factor_low = (cubic - back) + (T{1} - (factor - back)) + cubic_low;
+    const Vec<T> cubic_low =
+        product_error<T>(square, splat(C::kCubic), cubic) + square_low * C::kCubic + square * C::kCubicLow;
+    Vec<T> factor_low;
+    const Vec<T> factor = sum_of<T>(cubic, splat(T{1}), factor_low);
+    factor_low += cubic_low;
     const Vec<T> linear = a * C::kScale;
     const Vec<T> linear_low = product_error<T>(a, splat(C::kScale), linear) + a * C::kScaleLow;
     const Vec<T> s = linear * factor;

@@ -22,14 +22,14 @@ struct TrigonometryConstants<float> {
     static constexpr float kS[] = {-0x1.555546p-3f, 0x1.11077ap-7f, -0x1.9954a4p-13f};
     static constexpr float kC[] = {0x1.55554ap-5f, -0x1.6c0c1ap-10f, 0x1.99e0eep-16f};
     static constexpr float kPart[] = {0x1.921fb6p+0f, -0x1.777a5cp-25f, -0x1.ee59dap-50f}; // of pi / 2
-    static constexpr float kLargest = 0x1p17f; // that is reduced with these
+    static constexpr float kLargest = 0x1p17f;                                             // that is reduced with these
 };
 
 template <>
 struct TrigonometryConstants<double> {
-    static constexpr double kS[] = {-0x1.5555555555549p-3,  0x1.111111110f892p-7,  -0x1.a01a019c121a8p-13,
+    static constexpr double kS[] = {-0x1.5555555555549p-3, 0x1.111111110f892p-7,   -0x1.a01a019c121a8p-13,
                                     0x1.71de3576bc135p-19, -0x1.ae5e64a6c0b2dp-26, 0x1.5d925cf96f28dp-33};
-    static constexpr double kC[] = {0x1.555555555554cp-5,  -0x1.6c16c16c15210p-10, 0x1.a01a019cbcd8dp-16,
+    static constexpr double kC[] = {0x1.555555555554cp-5,   -0x1.6c16c16c15210p-10, 0x1.a01a019cbcd8dp-16,
                                     -0x1.27e4f81044faep-22, 0x1.1ee9ef521006dp-29,  -0x1.8fb0011244b1ep-37};
 #if defined(__FMA__)
     static constexpr double kPart[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54, -0x1.f1976b7ed8fbcp-110};
