@@ -109,12 +109,12 @@ def measure_release(folder: Path, *, quick: bool) -> dict[str, Any]:
 
     found: dict[str, Any] = {"environments_from_pypi_s": environments[0], "from_nothing_s": run()}
     found["again_s"] = statistics.median(run() for _ in range(3))
-    kernel, changed = tree / "native" / "kernels" / "elementwise.cpp", []
-    unroll = "constexpr std::int64_t kUnroll = {};"
-    for before, after in ((4, 2), (2, 3), (3, 5))[: 1 if quick else None]:
+    kernel, changed = tree / "native" / "kernels" / "elementwise" / "unary.cpp", []
+    block = "constexpr std::int64_t kFloatBlock = {};"
+    for before, after in ((512, 256), (256, 384), (384, 128))[: 1 if quick else None]:
         text = kernel.read_text(encoding="utf-8")
-        assert unroll.format(before) in text
-        kernel.write_text(text.replace(unroll.format(before), unroll.format(after), 1), encoding="utf-8")
+        assert block.format(before) in text
+        kernel.write_text(text.replace(block.format(before), block.format(after), 1), encoding="utf-8")
         changed.append(run("--replace"))
     return {**found, "one_kernel_file_s": statistics.median(changed)}
 

@@ -120,8 +120,8 @@ def test_clip_refuses_what_is_no_limit() -> None:
 def test_where_over_layouts_and_broadcasting(dtype: str) -> None:
     rng = np.random.default_rng(0)
     for shape in ((), (1,), (0,), (17,), (600,), (5, 9), (3, 1, 40)):
-        x1, x2 = ((rng.random(shape) * 10).astype(dtype) for _ in range(2))
-        condition = rng.random(shape) < 0.5
+        x1, x2 = (np.asarray((rng.random(shape) * 10).astype(dtype)) for _ in range(2))
+        condition = np.asarray(rng.random(shape) < 0.5)
         np.testing.assert_array_equal(ndkernels.where(condition, x1, x2), np.where(condition, x1, x2))
         one = np.ones((), dtype)
         np.testing.assert_array_equal(ndkernels.where(condition, one, x2), np.where(condition, one, x2))

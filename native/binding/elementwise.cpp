@@ -88,8 +88,8 @@ nb::object run_plain(const char *name, const nb::handle (&objects)[Count], Dtype
             return {};
         }
         // As NumPy does: what all inputs have, the result gets.
-        fortran = fortran &&
-                  (arrays[i]->flags & (NumpyArray::c_contiguous | NumpyArray::f_contiguous)) == NumpyArray::f_contiguous;
+        fortran = fortran && (arrays[i]->flags & (NumpyArray::c_contiguous | NumpyArray::f_contiguous)) ==
+                                 NumpyArray::f_contiguous;
     }
     if ((accepted & one_dtype(dtype)) == 0) {
         return {};
@@ -139,11 +139,10 @@ nb::object run_plain(const char *name, const nb::handle (&objects)[Count], Dtype
 
 nb::object unary(ndk_unary_op op, const double *parameters, Dtypes accepted, nb::handle x_object, nb::handle out) {
     prepare();
-    nb::object plain = run_plain<1>("unary", {x_object}, accepted, false, out,
-                                    [&](const ndk_table &kernels, const ndk_host *services, const ndk_tensor *from,
-                                        const ndk_tensor *to) {
-                                        return kernels.unary(services, op, parameters, from, to);
-                                    });
+    nb::object plain =
+        run_plain<1>("unary", {x_object}, accepted, false, out,
+                     [&](const ndk_table &kernels, const ndk_host *services, const ndk_tensor *from,
+                         const ndk_tensor *to) { return kernels.unary(services, op, parameters, from, to); });
     if (plain.is_valid()) {
         return plain;
     }
@@ -159,11 +158,10 @@ nb::object unary(ndk_unary_op op, const double *parameters, Dtypes accepted, nb:
 
 nb::object binary(ndk_binary_op op, nb::handle x1_object, nb::handle x2_object, nb::handle out) {
     prepare();
-    nb::object plain = run_plain<2>("binary", {x1_object, x2_object}, floats, op >= NDK_EQUAL, out,
-                                    [&](const ndk_table &kernels, const ndk_host *services, const ndk_tensor *from,
-                                        const ndk_tensor *to) {
-                                        return kernels.binary(services, op, from, from + 1, to);
-                                    });
+    nb::object plain =
+        run_plain<2>("binary", {x1_object, x2_object}, floats, op >= NDK_EQUAL, out,
+                     [&](const ndk_table &kernels, const ndk_host *services, const ndk_tensor *from,
+                         const ndk_tensor *to) { return kernels.binary(services, op, from, from + 1, to); });
     if (plain.is_valid()) {
         return plain;
     }
@@ -196,8 +194,7 @@ nb::object where(nb::handle condition_object, nb::handle x1_object, nb::handle x
     check_same_dtype(x1, x2);
     Shape both;
     Shape shape;
-    if (!broadcast_shapes(x1.shape(), x2.shape(), 0, both) ||
-        !broadcast_shapes(condition.shape(), both, 0, shape)) {
+    if (!broadcast_shapes(x1.shape(), x2.shape(), 0, both) || !broadcast_shapes(condition.shape(), both, 0, shape)) {
         raise_value("condition, x1 and x2: shapes " + to_string(condition.shape()) + ", " + to_string(x1.shape()) +
                     " and " + to_string(x2.shape()) +
                     " cannot be broadcast together; accepted are extents that are equal or 1 from the last axis on. "

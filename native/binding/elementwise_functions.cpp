@@ -68,9 +68,7 @@ constexpr std::size_t function_count = sizeof(functions) / sizeof(*functions);
 
 std::string quoted(nb::handle name) { return "'" + std::string(nb::str(name).c_str()) + "'"; }
 
-bool is_word(nb::handle name, const char *word) {
-    return PyUnicode_CompareWithASCIIString(name.ptr(), word) == 0;
-}
+bool is_word(nb::handle name, const char *word) { return PyUnicode_CompareWithASCIIString(name.ptr(), word) == 0; }
 
 double to_number(nb::handle value, const char *name) {
     const double number = PyFloat_AsDouble(value.ptr());
@@ -273,11 +271,10 @@ nb::object elementwise_function(const char *name, const char *signature, const c
         }
         // As inspect.signature reads it. It lives as long as the process, as the function may.
         const auto *text = new std::string(std::string(name) + signature + "\n--\n\n" + doc);
-        auto *definition = new PyMethodDef{
-            functions[i].name,
-            reinterpret_cast<PyCFunction>(
-                reinterpret_cast<void (*)()>(entry_of(i, std::make_index_sequence<function_count>{}))),
-            METH_FASTCALL | METH_KEYWORDS, text->c_str()};
+        auto *definition = new PyMethodDef{functions[i].name,
+                                           reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(
+                                               entry_of(i, std::make_index_sequence<function_count>{}))),
+                                           METH_FASTCALL | METH_KEYWORDS, text->c_str()};
         PyObject *function = PyCFunction_NewEx(definition, nullptr, module.ptr());
         if (function == nullptr) {
             throw nb::python_error();

@@ -51,8 +51,8 @@ bool fields_agree(nb::handle array) {
 
 // The size of PyObject_HEAD is asked for: it differs with free threading, and in a debug build.
 void find_fields(nb::handle numpy) {
-    head_size = nb::cast<Py_ssize_t>(
-        nb::handle(reinterpret_cast<PyObject *>(&PyBaseObject_Type)).attr("__basicsize__"));
+    head_size =
+        nb::cast<Py_ssize_t>(nb::handle(reinterpret_cast<PyObject *>(&PyBaseObject_Type)).attr("__basicsize__"));
     const nb::object array = numpy.attr("zeros")(nb::make_tuple(3, 5, 2), "float32");
     const nb::object view = array.attr("T")[nb::slice(nb::none(), nb::none(), nb::int_(-1))];
     array.attr("setflags")(nb::arg("write") = false);

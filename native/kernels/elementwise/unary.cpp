@@ -10,7 +10,7 @@
 namespace ndk {
 namespace {
 
-constexpr std::int64_t kFloatBlock = kBlock; // of a 16-bit format
+constexpr std::int64_t kFloatBlock = 512; // elements of a 16-bit format
 
 void map_strided(const UnaryRow &op, const double *parameters, const Strided &out, const Strided &x, std::int64_t count,
                  bool stream) {

@@ -21,6 +21,8 @@ struct ErfConstants;
 template <>
 struct ErfConstants<float> {
     static constexpr float kErfIsOne = 4.0f;
+    static constexpr float kRootOfHalf = 0x1.6a09e6p-1f; // sqrt(1 / 2), and the rest
+    static constexpr float kRootOfHalfLow = 0x1.9fcef4p-27f;
     static constexpr float kVanishes = 14.5f; // erfc(x / sqrt(2)) times x is 0 from here on
     static constexpr float kP[] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2ce6p-4f, -0x1.b7f71ap-6f,
                                    0x1.53f22ep-8f, -0x1.a351d2p-11f, 0x1.4773a8p-14f};
@@ -36,6 +38,8 @@ struct ErfConstants<float> {
 template <>
 struct ErfConstants<double> {
     static constexpr double kErfIsOne = 6.0;
+    static constexpr double kRootOfHalf = 0x1.6a09e667f3bcdp-1;
+    static constexpr double kRootOfHalfLow = -0x1.bdd3413b26456p-55;
     static constexpr double kVanishes = 38.8;
     static constexpr double kP[] = {0x1.06eba8214db68p-3,   -0x1.812746b03799dp-2,  0x1.ce2f21a03f8b9p-4,
                                     -0x1.b82ce311a97d7p-6,  0x1.565bcceeda3e8p-8,   -0x1.c02daeb705b95p-11,
@@ -78,7 +82,8 @@ template <typename T>
     using C = ErfConstants<T>;
     constexpr T kHalf = static_cast<T>(0.5);
     const Vec<T> a = lesser<T>(splat(C::kVanishes), magnitude_of<T>(x));
-    const Vec<T> t = a * static_cast<T>(0x1.6a09e667f3bcdp-1); // sqrt(1 / 2)
+    const Vec<T> t = a * C::kRootOfHalf;
+    const Vec<T> t_low = product_error<T>(a, splat(C::kRootOfHalf), t) + a * C::kRootOfHalfLow;
     const Vec<T> square = a * a;
     const Vec<T> low = product_error<T>(a, a, square);
     const ExpParts<T> parts = exp_parts<T>(square * -kHalf, low * -kHalf);
@@ -86,6 +91,8 @@ template <typename T>
     Vec<T> distance_low;
     const Vec<T> sum = sum_of<T>(t, splat(C::kCentreWide), sum_low);
     const Vec<T> distance = sum_of<T>(t, splat(-C::kCentreWide), distance_low);
+    sum_low += t_low;
+    distance_low += t_low;
     const Vec<T> inverse = reciprocal<T>(sum);
     const Vec<T> z = distance * inverse;
     const Vec<T> z_low = (remainder_of<T>(distance, z, sum) + (distance_low - z * sum_low)) * inverse;
@@ -102,7 +109,8 @@ template <typename T>
     const Vec<T> product_low = product_error<T>(tail, factor, product) + tail_low * factor;
     const Vec<T> part = scaled<T>(quotient<T>(product, product_low, sum, sum_low), parts.n);
     const Vec<T> result = negative ? part : x - x * part;
-    return x > C::kVanishes ? x : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
+    return (x > C::kVanishes) | (x == T{0}) ? x
+                                            : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
 
 } // namespace ndk

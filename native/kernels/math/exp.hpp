@@ -23,6 +23,9 @@ struct ExpConstants<float> {
     static constexpr float kHighest = 89.0f;  // exp of it and of everything above is infinite
     static constexpr float kLn2High = 0x1.62e4p-1f;
     static constexpr float kLn2Low = 0x1.7f7d1cp-20f;
+    static constexpr float kRound = Format<float>::kRound;
+    static constexpr int kMantissaBits = Format<float>::kMantissaBits;
+    static constexpr int kBias = Format<float>::kBias;
     static constexpr float kQ[] = {0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.123a2p-7f, 0x1.6a23eep-10f};
 };
 
@@ -32,6 +35,9 @@ struct ExpConstants<double> {
     static constexpr double kHighest = 710.0;
     static constexpr double kLn2High = 0x1.62e42feep-1;
     static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
+    static constexpr double kRound = Format<double>::kRound;
+    static constexpr int kMantissaBits = Format<double>::kMantissaBits;
+    static constexpr int kBias = Format<double>::kBias;
     static constexpr double kQ[] = {0x1.000000000000ap-1,  0x1.55555555554f9p-3,  0x1.555555555083ep-5,
                                     0x1.1111111127d0ep-7,  0x1.6c16c18438b11p-10, 0x1.a01a012a0f35cp-13,
                                     0x1.a01999e26209fp-16, 0x1.71df25b30d420p-19, 0x1.28ad9b8648615p-22,

@@ -51,7 +51,8 @@ template <typename T>
     return quotient<T>(x < T{0} ? e : splat(T{1}), Vec<T>{}, sum, e - (sum - T{1}));
 }
 
-// x sigmoid(s), where `parts` are those of exp(-|s|), and s has the sign of x. 0 below `vanishes`; above -vanishes, x.
+// x sigmoid(s), where `parts` are those of exp(-|s|), and s has the sign of x. 0 below `vanishes`; x above -vanishes,
+// and where it is 0.
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> times_sigmoid(Vec<T> x, const ExpParts<T> &parts, T vanishes) {
     const auto negative = x < T{0};
@@ -61,7 +62,7 @@ template <typename T>
     const Vec<T> product_low = product_error<T>(x, parts.power, product) + x * parts.low;
     const Vec<T> ratio = quotient<T>(negative ? product : x, negative ? product_low : Vec<T>{}, sum, e - (sum - T{1}));
     const Vec<T> result = negative ? scaled<T>(ratio, parts.n) : ratio;
-    return x > -vanishes ? x : (x < vanishes ? x * T{0} : result); // -inf gives NaN, as in torch
+    return (x > -vanishes) | (x == T{0}) ? x : (x < vanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
 
 template <typename T>
