@@ -44,7 +44,7 @@ template <bool Stream, typename T>
 template <bool Stream, typename T, typename Op, typename... Source>
 void map_run(const Op &op, T *out, std::int64_t count, const Source &...source) {
     constexpr std::int64_t kStep = kLanes<T>;
-    constexpr std::int64_t kUnroll = Op::kCost > 8 ? 2 : 4;
+    constexpr std::int64_t kUnroll = Op::kCost > 64 ? 1 : 4;
     if (count < kStep) {
         store_partial(out, op(source.first(count)...), count);
         return;

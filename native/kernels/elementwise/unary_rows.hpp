@@ -58,7 +58,7 @@ template <typename T>
 struct Elu : Costly {
     explicit Elu(const double *parameters) : Costly(parameters), alpha(static_cast<T>(parameters[0])) {}
     [[gnu::always_inline]] Vec<T> operator()(Vec<T> x) const {
-        return x > T{0} ? x : expm1_bounded<T>(greater<T>(splat(T{-60}), x)) * alpha;
+        return x >= T{0} ? x : expm1_bounded<T>(greater<T>(splat(T{-60}), x)) * alpha;
     }
     T alpha;
 };

@@ -92,8 +92,9 @@ template <typename T>
 
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> exp_of(Vec<T> x) {
-    const ExpParts<T> parts = exp_parts<T>(x);
-    return scaled<T>(parts.power, parts.n);
+    Vec<T> n;
+    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), n);
+    return scaled<T>((polynomial(ExpConstants<T>::kQ, r) * r + T{1}) * r + T{1}, n);
 }
 
 // exp(x) - 1 for -60 <= x <= 60, without loss near 0.
