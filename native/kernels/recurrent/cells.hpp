@@ -28,19 +28,25 @@ struct Lstm {
     // `slots`: four of kTileColumns elements, which become the gates' values where they are to be kept.
     template <bool Keep>
     [[gnu::always_inline]] static inline void forward(T *slots, const T *, T *h_next, T *c) {
+        // Two loops, so that the processor need not wait for a cell before it begins with the next one's gates.
         for (std::int64_t j = 0; j < kTileColumns<T>; j += kLanes<T>) {
             const Quotient<T> i = sigmoid_quotient<T>(load(slots + j));
             const Quotient<T> f = sigmoid_quotient<T>(load(slots + kTileColumns<T> + j));
             const Quotient<T> g = tanh_quotient<T>(load(slots + 2 * kTileColumns<T> + j));
             const Quotient<T> o = sigmoid_quotient<T>(load(slots + 3 * kTileColumns<T> + j));
             const Vec<T> forgotten = f.value();
-            const Vec<T> cell = forgotten * load(c + j) + product<T>(i, g);
-            store(c + j, cell);
-            store(h_next + j, product<T>(o, tanh_quotient<T>(cell)));
+            store(c + j, forgotten * load(c + j) + product<T>(i, g));
+            store(slots + 3 * kTileColumns<T> + j, o.denominator);
             if constexpr (Keep) {
                 store(slots + j, i.value());
                 store(slots + kTileColumns<T> + j, forgotten);
                 store(slots + 2 * kTileColumns<T> + j, g.value());
+            }
+        }
+        for (std::int64_t j = 0; j < kTileColumns<T>; j += kLanes<T>) {
+            const Quotient<T> o{splat(T{1}), load(slots + 3 * kTileColumns<T> + j)};
+            store(h_next + j, product<T>(o, tanh_quotient<T>(load(c + j))));
+            if constexpr (Keep) {
                 store(slots + 3 * kTileColumns<T> + j, o.value());
             }
         }

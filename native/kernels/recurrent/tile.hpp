@@ -46,6 +46,14 @@ void multiply_tile(const Products<T> &job, int first) {
             sums[row][v] = Vec<T>{};
         }
     }
+    // What is added to comes late, and from far where many rows were computed since it was written.
+#pragma GCC unroll 12
+    for (int row = 0; row < Rows; ++row) {
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+            __builtin_prefetch(job.c[first + v / 2] + row * job.c_row + v % 2 * kLanes<T>, 1);
+        }
+    }
     for (std::int64_t k = 0; k < job.depth; ++k) {
         if constexpr (Panels == 1) {
             const Vec<T> right[2] = {load(b[0] + k * kTileColumns<T>), load(b[0] + k * kTileColumns<T> + kLanes<T>)};
@@ -113,7 +121,7 @@ void multiply_rows(Products<T> job, std::int64_t rows) {
         TileFunctions<T, Panels>::make(std::make_integer_sequence<int, kTileRows>{});
     const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
-        const auto height = static_cast<int>(part_begin(rows, tiles, tile + 1, 1) - part_begin(rows, tiles, tile, 1));
+        const auto height = static_cast<int>(rows / tiles + (tile < rows % tiles ? 1 : 0));
         const int step = panels_at_once(height, Panels);
         for (int first = 0; first < Panels; first += step) {
             kFunctions.of[height - 1](job, first);
