@@ -74,14 +74,17 @@ Plan plan_for(const Product<T> &product) {
     if constexpr (!kDirect<T>) {
         return {false, left, right};
     } else {
-        // A copy of a small operand costs more than it saves.
+        // A copy of a small operand costs more than it saves, and so does one that few tiles read.
         constexpr std::int64_t kSmall = 65536 / static_cast<std::int64_t>(sizeof(T));
+        constexpr std::int64_t kWidth = kTileColumns<T>;
         if (product.m == 1 && left && right && (product.b.column == 1 || product.b.row == 1)) {
             return {true, product.a.column != 1, false};
         }
         const bool strided = product.a.column != 1 && product.a.row != 1;
-        return {false, left && (strided || product.m * product.k > kSmall || product.n > 64 * kTileColumns<T>),
-                right && (product.b.column != 1 || product.k * product.n > kSmall)};
+        const bool many_rows = product.m > 5 * kTileRows;
+        const bool many_columns = product.n > 3 * kWidth;
+        return {false, left && (strided || (product.m * product.k > kSmall && many_columns) || product.n > 16 * kWidth),
+                right && (product.b.column != 1 || (product.k * product.n > kSmall && many_rows))};
     }
 }
 

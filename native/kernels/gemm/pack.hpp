@@ -4,6 +4,7 @@
 #ifndef NDK_GEMM_PACK_HPP
 #define NDK_GEMM_PACK_HPP
 
+#include <type_traits>
 #include <utility>
 
 #include "gemm/tile.hpp"
@@ -156,6 +157,8 @@ void pack_straight(const Matrix<const T> &x, std::int64_t count, std::int64_t k,
         if (x.row == 1 && (u + 1) * kStep <= k) {
             if constexpr (kStep == 2) {
                 Packer<T>::row(x.at(0, 2 * u), x.at(0, 2 * u + 1), line, count);
+            } else if (std::is_same_v<T, P> && count == Width) {
+                __builtin_memcpy(line, x.at(0, u), Width * sizeof(P)); // a few moves: the size is known
             } else {
                 Packer<T>::row(x.at(0, u), line, count);
             }
