@@ -102,7 +102,7 @@ nb::object array(nb::handle object, const char *name, Dtypes accepted) {
     }
     auto borrowed = std::make_unique<Borrowed>(object, name, accepted);
     const ndk_dtype dtype = borrowed->dtype();
-    const nb::object keeper = nb::cast(std::move(borrowed));
+    const nb::object keeper = nb::cast(borrowed.release(), nb::rv_policy::take_ownership);
     const nb::object result = nb::module_::import_("numpy").attr("asarray")(keeper);
     return dtype == NDK_BFLOAT16 ? result.attr("view")(numpy_dtype(dtype)) : result;
 }

@@ -29,6 +29,8 @@ from ndkernels._convolution import conv3d_backward as conv3d_backward
 from ndkernels._convolution import conv_transpose2d as conv_transpose2d
 from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d_backward
 from ndkernels._convolution import im2col as im2col
+from ndkernels._dropout import dropout as dropout
+from ndkernels._dropout import dropout_backward as dropout_backward
 from ndkernels._global_pooling import global_avg_pool as global_avg_pool
 from ndkernels._global_pooling import global_avg_pool_backward as global_avg_pool_backward
 from ndkernels._global_pooling import global_max_pool as global_max_pool
@@ -40,13 +42,24 @@ from ndkernels._max_pooling import max_pool2d as max_pool2d
 from ndkernels._max_pooling import max_pool2d_backward as max_pool2d_backward
 from ndkernels._max_pooling import max_pool3d as max_pool3d
 from ndkernels._max_pooling import max_pool3d_backward as max_pool3d_backward
+from ndkernels._normalization import batch_norm as batch_norm
+from ndkernels._normalization import batch_norm_backward as batch_norm_backward
+from ndkernels._normalization import group_norm as group_norm
+from ndkernels._normalization import layer_norm as layer_norm
+from ndkernels._normalization import layer_norm_backward as layer_norm_backward
+from ndkernels._normalization import local_response_norm as local_response_norm
+from ndkernels._normalization import local_response_norm_backward as local_response_norm_backward
+from ndkernels._normalization import rms_norm as rms_norm
 from ndkernels._recurrent import gru as gru
 from ndkernels._recurrent import gru_backward as gru_backward
 from ndkernels._recurrent import lstm as lstm
 from ndkernels._recurrent import lstm_backward as lstm_backward
 from ndkernels._resample import upsample as upsample
 from ndkernels._resample import upsample_backward as upsample_backward
+from ndkernels._softmax import log_softmax as log_softmax
+from ndkernels._softmax import log_softmax_backward as log_softmax_backward
 from ndkernels._softmax import softmax as softmax
+from ndkernels._softmax import softmax_backward as softmax_backward
 from ndkernels.typing import Array
 from variantkit.errors import BetterVariantWarning as BetterVariantWarning
 from variantkit.errors import ClassifierError as ClassifierError
@@ -84,6 +97,8 @@ __all__ = [
     "avg_pool2d_backward",
     "avg_pool3d",
     "avg_pool3d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "clip",
     "conv1d",
     "conv1d_backward",
@@ -95,6 +110,8 @@ __all__ = [
     "conv_transpose2d_backward",
     "cos",
     "divide",
+    "dropout",
+    "dropout_backward",
     "elu",
     "equal",
     "erf",
@@ -106,15 +123,22 @@ __all__ = [
     "global_max_pool",
     "greater",
     "greater_equal",
+    "group_norm",
     "gru",
     "gru_backward",
     "im2col",
+    "layer_norm",
+    "layer_norm_backward",
     "leaky_relu",
     "less",
     "less_equal",
     "linear",
     "linear_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
     "log",
+    "log_softmax",
+    "log_softmax_backward",
     "lstm",
     "lstm_backward",
     "matmul",
@@ -131,6 +155,7 @@ __all__ = [
     "not_equal",
     "power",
     "relu",
+    "rms_norm",
     "rsqrt",
     "set_num_threads",
     "show_config",
@@ -138,6 +163,7 @@ __all__ = [
     "silu",
     "sin",
     "softmax",
+    "softmax_backward",
     "softplus",
     "sqrt",
     "subtract",

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["array", "axis_in", "choice", "flag", "integer", "integers", "number", "optional_array", "same_dtype"]
+__all__ = [
+    "array",
+    "axis_in",
+    "choice",
+    "flag",
+    "integer",
+    "integers",
+    "number",
+    "optional_array",
+    "same_dtype",
+    "same_shape",
+]
 
 array = _binding.array
 
@@ -32,6 +43,12 @@ def same_dtype(dtype: Any, **arrays: NDArray[Any] | None) -> None:
                 f"{name}: has dtype {each.dtype}, and {dtype} is needed: nothing is converted silently. Convert it first, "
                 f"for example with numpy.asarray(..., dtype='{dtype}')."
             )
+
+
+def same_shape(x: NDArray[Any], name: str, shape: tuple[int, ...], whose: str) -> None:
+    """Refuse an array of another shape; `whose` says what has the right one."""
+    if x.shape != shape:
+        raise ValueError(f"{name}: has shape {x.shape}, and {shape} is needed, as {whose} has it. Reshape it first.")
 
 
 def integer(value: Any, name: str, *, least: int = 0) -> int:
