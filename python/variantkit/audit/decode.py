@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import operator
 from typing import TYPE_CHECKING
 
 from variantkit.errors import BinaryError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CodeUse", "FunctionUse", "Undecoded", "Use", "code_use"]
 
 _XSAVE, _SHADOW_STACK = "xsave", "user_shstk"
+_ADDRESS = operator.itemgetter(0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,16 +165,22 @@ def _needs(table: Codes, section: Section, span: Span, asked: set[int]) -> tuple
     """Return the first instruction for each feature, and how many TZCNT are left out."""
     from variantkit.audit.follow import reads_flags_of
 
+    if not span.first and not span.tzcnt:
+        return {}, 0
     found = [(address, table.features[code], code) for code, address in span.first.items()]
     real = next((address for address in span.tzcnt if reads_flags_of(section, address)), None)
     if real is not None:
         found.append((real, frozenset({"bmi1"}), -1))
     needs: dict[str, Use] = {}
-    for address, features, number in sorted(found, key=lambda item: item[0]):
+    known: set[frozenset[str]] = set()  # there are many codes, and few sets of features
+    for address, features, number in sorted(found, key=_ADDRESS):
+        if features in known:
+            continue
         if number == table.xgetbv and span.low in asked:
             continue
         if _SHADOW_STACK in features and table.rdssp.intersection(span.guards):
             continue
+        known.add(features)
         if not features <= needs.keys():
             code = section.part(address, min(address + 15, section.high))
             use = Use(address=address, code=code, features=features)

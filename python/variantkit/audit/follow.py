@@ -18,8 +18,6 @@ from variantkit.audit.features_of import codes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from iced_x86 import Instruction
-
     from variantkit.audit.features_of import Codes
     from variantkit.audit.spans import Section, Span
 
@@ -33,14 +31,15 @@ _ALL = 2**64 - 1
 class _Found:
     """What one decoding of a span finds."""
 
-    __slots__ = ("base", "branches", "calls", "first", "goes_on", "guards", "odd", "over", "slots", "tzcnt", "vectors")
+    __slots__ = ("base", "calls", "first", "goes_on", "guards", "jumps", "odd", "over", "slots", "tzcnt", "vectors")
 
     def __init__(self, section: Section) -> None:
         self.base = section.low
         self.first: dict[int, int] = {}
         self.vectors: list[int] = []
-        self.branches: list[Instruction] = []
-        self.calls: list[Instruction] = []
+        # Where they lead, counted from the begin of the section as in `_decode`, and below it from 2**64.
+        self.jumps: list[int] = []
+        self.calls: list[int] = []
         self.tzcnt: list[int] = []
         self.guards: list[int] = []
         self.slots: list[int] = []
@@ -51,46 +50,49 @@ class _Found:
     def add(self, other: _Found) -> None:
         for code, address in other.first.items():
             self.first[code] = min(address, self.first.get(code, address))
-        for name in ("vectors", "branches", "calls", "tzcnt", "guards", "slots"):
+        for name in ("vectors", "jumps", "calls", "tzcnt", "guards", "slots"):
             getattr(self, name).extend(getattr(other, name))
 
-    def targets(self, instructions: Sequence[Instruction]) -> list[int]:
-        """Return where jumps or calls lead; they were decoded as if the section began at address 0."""
+    def targets(self, places: Iterable[int]) -> list[int]:
+        """Return where jumps or calls lead, as addresses."""
         base = self.base
-        return [(each.near_branch_target + base) & _ALL for each in instructions]
+        return [(place + base) & _ALL for place in places]
 
     def put_into(self, span: Span, linked: Mapping[int, int]) -> list[int]:
-        """Keep it in the span; return where jumps within the span lead."""
+        """Keep it in the span; return where it leads within the span, counted as here."""
         span.decoded = True
         span.first, span.vectors, span.tzcnt = self.first, tuple(self.vectors), tuple(sorted(self.tzcnt))
         span.guards, span.over = tuple(self.guards), self.over
-        low, high = span.low, span.high
-        jumps = self.targets(self.branches)
-        through = [linked[slot] for slot in self.slots if slot in linked]
-        leaving = {*jumps, *self.targets(self.calls), *through}
-        span.leaving = tuple([target for target in leaving if not low <= target < high])
-        return [target for target in jumps if low <= target < high]
+        low, high = span.low - self.base, span.high - self.base
+        # Most places are led to several times, and few are elsewhere: only those become addresses.
+        targets = {*self.jumps, *self.calls}
+        inside = [place for place in targets if low <= place < high]
+        leaving = self.targets(targets.difference(inside))
+        if self.slots:
+            through = {linked[slot] for slot in self.slots if slot in linked}
+            leaving += [target for target in through.difference(leaving) if not span.low <= target < span.high]
+        span.leaving = tuple(leaving)
+        return inside
 
 
 def decode_through(section: Section, span: Span) -> None:
     """Decode a span from its first byte to its last; it is suspicious afterwards where that cannot be right."""
     found = _Found(section)
-    begins, base, low, high = section.begins, section.low, span.low, span.high
-    end = _decode(codes(), section, found, low, high)
+    end = _decode(codes(), section, found, span.low, span.high)
     found.over = end if found.goes_on else None
-    jumps = found.put_into(span, section.linked)
-    inside = [target for target in found.targets(found.calls) if low <= target < high]
-    span.suspicious = found.odd or not all(begins[target - base] for target in (*jumps, *inside))
+    inside = found.put_into(span, section.linked)
+    span.suspicious = found.odd or not all(map(section.begins.__getitem__, inside))
     if span.suspicious and section.nameless:
         # Nothing says where its functions are, so the calls in it have to, although some of them may be none.
-        span.roots = (low, *set(inside))
+        called = found.targets(set(found.calls).intersection(inside))
+        span.roots = (span.low, *called)
 
 
 def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) -> int:
     """Decode a range and return the address behind its last instruction."""
     kinds, tzcnt, through = table.linear, table.tzcnt, table.through
     begins, base = section.begins, section.low
-    first, branches, calls, vectors = found.first, found.branches, found.calls, found.vectors
+    first, jumps, calls, vectors = found.first, found.jumps, found.calls, found.vectors
     branch, call, needs, counted = table.BRANCH, table.CALL, table.NEEDS, table.COUNTED
     vector, rare = needs | counted, table.ODD | table.RARE
     instruction = None
@@ -102,13 +104,13 @@ def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) 
         kind = kinds[code]
         if kind:
             if kind == branch:
-                branches.append(instruction)
+                jumps.append(instruction.near_branch_target)
             elif kind == vector:
                 vectors.append(code)
                 if code not in first:
                     first[code] = instruction.ip + base
             elif kind == call:
-                calls.append(instruction)
+                calls.append(instruction.near_branch_target)
             else:
                 if kind & counted:
                     vectors.append(code)
@@ -118,7 +120,7 @@ def _decode(table: Codes, section: Section, found: _Found, low: int, high: int) 
                     elif code not in first:
                         first[code] = instruction.ip + base
                 if kind & branch:
-                    branches.append(instruction)
+                    jumps.append(instruction.near_branch_target)
                 if kind & rare:
                     if code not in through:
                         found.odd |= bool(kind & table.ODD)
@@ -186,11 +188,11 @@ def _reach(
             if table.kinds[instruction.code] & table.ENDS:
                 break
         if low < end:
-            known, called = len(found.branches), len(found.calls)
+            known, called = len(found.jumps), len(found.calls)
             _decode(table, section, found, low, end)
             if found.goes_on and end >= span.high:
                 found.over = end
-            targets = found.targets([*found.branches[known:], *found.calls[called:]])
+            targets = found.targets([*found.jumps[known:], *found.calls[called:]])
             todo += [target for target in targets if span.low <= target < span.high]
     return unread
 
@@ -211,7 +213,7 @@ def _read_as_code(
     """Take a range for code (the cases of a jump table are reached by nothing else) if it reads as nothing but code."""
     trial = _Found(section)
     end = _decode(table, section, trial, low, high)
-    jumps = trial.targets(trial.branches)
+    jumps = trial.targets(trial.jumps)
     right = (
         not trial.odd
         and end == high

@@ -103,7 +103,8 @@ def _cut(low: int, high: int, entries: list[tuple[int, int, list[str]]], section
     position, outer_end = low, low
     outer_names: tuple[str, ...] = ()
     for number, (start, size, names) in enumerate(entries):
-        yield from _between(position, start, outer_end, outer_names, section)
+        if position < start:
+            yield from _between(position, start, outer_end, outer_names, section)
         following = entries[number + 1][0] if number + 1 < len(entries) else high
         end = min(start + size if size else following, following, high)
         yield Span(start, end, tuple(dict.fromkeys(names)))
@@ -126,6 +127,9 @@ def _between(low: int, high: int, outer_end: int, outer: tuple[str, ...], sectio
 def _without(spans: Iterable[Span], ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
     """Cut the ranges that are known to be data out of the spans."""
     holes = _merged(ranges)
+    if not holes:
+        yield from spans
+        return
     ends = [end for _, end in holes]
     for span in spans:
         low = span.low
