@@ -8,8 +8,10 @@ computed leads into the middle of an instruction, what code another library has,
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
+import gc
 import operator
 from typing import TYPE_CHECKING
 
@@ -101,6 +103,26 @@ def code_use(binary: Binary) -> CodeUse:
     if binary.machine != "x86_64":
         msg = f"Code for {binary.machine} cannot be decoded, only code for x86_64. Audit it by its ISA note."
         raise BinaryError(msg)
+    with _uncollected():
+        return _code_use(binary)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Pause Python's garbage collector, which would look through all that is known of a file again and again.
+
+    Nothing here refers to itself, so there is nothing that it would find.
+    """
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
+
+
+def _code_use(binary: Binary) -> CodeUse:
     from variantkit.audit.features_of import codes
     from variantkit.audit.flow import decode_all
     from variantkit.audit.loaded import calls_through_pointers, loaded
@@ -163,12 +185,10 @@ def _ask_before(table: Codes, sections: list[Section]) -> set[int]:
 
 def _needs(table: Codes, section: Section, span: Span, asked: set[int]) -> tuple[dict[str, Use], int]:
     """Return the first instruction for each feature, and how many TZCNT are left out."""
-    from variantkit.audit.follow import reads_flags_of
-
     if not span.first and not span.tzcnt:
         return {}, 0
     found = [(address, table.features[code], code) for code, address in span.first.items()]
-    real = next((address for address in span.tzcnt if reads_flags_of(section, address)), None)
+    real = _flags_used(section, span.tzcnt) if span.tzcnt else None
     if real is not None:
         found.append((real, frozenset({"bmi1"}), -1))
     needs: dict[str, Use] = {}
@@ -186,6 +206,13 @@ def _needs(table: Codes, section: Section, span: Span, asked: set[int]) -> tuple
             use = Use(address=address, code=code, features=features)
             needs.update(dict.fromkeys(features - needs.keys(), use))
     return needs, 0 if real is not None else len(span.tzcnt)
+
+
+def _flags_used(section: Section, places: tuple[int, ...]) -> int | None:
+    """Return the first TZCNT whose flags are used."""
+    from variantkit.audit.follow import reads_flags_of
+
+    return next((address for address in places if reads_flags_of(section, address)), None)
 
 
 @functools.cache
