@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# -DNDK_SANITIZE=address,undefined (or thread) builds libraries and binding for the sanitizers: never for a wheel.
+set(NDK_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or thread")
+
+function(ndkernels_sanitize target)
+  if(NDK_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${NDK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    target_link_options(${target} PRIVATE -fsanitize=${NDK_SANITIZE})
+  endif()
+endfunction()
