@@ -86,6 +86,28 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run the functions under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer."""
+    session.install(*group("develop"))
+    # What starts processes is left out: they are given an environment of their own, without the sanitizer's libraries.
+    tests = sorted(
+        str(path) for path in Path("tests").glob("test_api_*.py") if "subprocess" not in path.read_text("utf-8")
+    )
+    best = [name for name in CLASSIFIERS if name in session.posargs] or ["avx2"]
+    for classifier in ("generic", *best):
+        session.env["NDKERNELS_CLASSIFIER"] = classifier
+        run(session, *developed(*best, "--sanitize", "address,undefined"), "python", "-m", "pytest", *tests)
+    run(
+        session,
+        *developed("generic", "--sanitize", "thread"),
+        "python",
+        "-m",
+        "pytest",
+        "tests/test_api_concurrency.py",
+    )
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Click through the selector page in headless Chromium."""
     debian(session, "chromium", "chromedriver", "npm")
@@ -170,6 +192,11 @@ def bench_audit(session: nox.Session) -> None:
     session.install(*group("release"), *group("bench"))
     session.install("--no-deps", "-e", "./python")
     session.run("python", "benchmarks/audit.py", *session.posargs)
+
+
+def developed(*arguments: str) -> tuple[str, ...]:
+    """Return the beginning of a command that runs with what is built in place."""
+    return ("python", "-m", "tools.develop", *arguments, "--")
 
 
 def run(session: nox.Session, *command: str) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import ndkernels
+from ndkernels import _binding
 from ndkernels._selftest import self_test
+from ndkernels._selftest_operators import CHECKS
 from variantkit import loader
 
 LIBRARY = loader.load("ndkernels").library
@@ -30,6 +32,12 @@ def test_it_passes() -> None:
 def test_it_has_a_check_of_each_function_for_each_dtype() -> None:
     names = {name for name, _ in self_test(LIBRARY).checks}
     assert {f"{name} {dtype}" for name in (*FUNCTIONS, "copy") for dtype in ("float32", "float64")} <= names
+
+
+def test_every_operator_of_the_library_has_a_check() -> None:
+    checked = {name for names in CHECKS for name in names}
+    probes = {name for name in _binding.operators() if name.startswith("probe_")}
+    assert checked == set(_binding.operators()) - probes
 
 
 def changed_last(result: Any) -> None:

@@ -10,6 +10,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
+from ndkernels._selftest_operators import CHECKS
 from variantkit.selftest import SelfTest
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _checks(library: Library) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"copy {dtype}", _bound(_copy, dtype)
         yield f"sum {dtype}", _bound(_sum, dtype)
         yield f"matmul {dtype}", _bound(_matmul, dtype)
+        for names, function in CHECKS.items():
+            yield f"{', '.join(names)} {dtype}", _bound(function, dtype)
 
 
 def _numpy() -> str:

@@ -1,0 +1,67 @@
+"""The same functions from several Python threads at once: every thread gets the bytes that one alone gets.
+
+ThreadSanitizer runs this file (the session `sanitize`), and there is nothing in it that starts a process.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import ndkernels
+from agreement import CASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THREADS = 8
+
+
+@pytest.fixture(autouse=True)
+def _four_threads() -> Iterator[None]:
+    before = ndkernels.get_num_threads()
+    ndkernels.set_num_threads(4)
+    yield
+    ndkernels.set_num_threads(before)
+
+
+def parts(result: Any) -> list[np.ndarray]:
+    """The arrays in a result, which may be a tuple of tuples."""
+    return (
+        [each for item in result for each in parts(item)] if isinstance(result, (tuple, list)) else [np.asarray(result)]
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_eight_threads_get_the_same_bytes(name: str) -> None:
+    case = CASES[name]
+    alone = [each.tobytes() for each in parts(case.run())]
+    results: list[list[bytes] | BaseException] = []
+    barrier = threading.Barrier(THREADS)
+
+    def compute() -> None:
+        try:
+            barrier.wait()
+            results.extend([each.tobytes() for each in parts(case.run())] for _ in range(2))
+        except BaseException as error:  # noqa: BLE001 -- it is shown below
+            results.append(error)
+
+    threads = [threading.Thread(target=compute) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [alone] * (2 * THREADS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_number_of_threads_changes_no_byte(name: str) -> None:
+    case = CASES[name]
+    found = []
+    for count in (1, 2, 3, 4):
+        ndkernels.set_num_threads(count)
+        found.append([each.tobytes() for each in parts(case.run())])
+    assert found == [found[0]] * 4
