@@ -10,7 +10,7 @@
 //   called a transposed convolution.
 // convolution_weight_gradient: inputs grad_y, x; outputs grad_weight.
 //
-// Scratch memory: see product.hpp; all other memory is the caller's.
+// Scratch memory: see product.hpp and, for kernels of 3 x 3 in float32, winograd.cpp; all other memory is the caller's.
 #include "convolution/arguments.hpp"
 #include "convolution/gradients.hpp"
 #include "convolution/run.hpp"

@@ -126,17 +126,19 @@ inline bool plain(const Problem<T> &problem) {
     return result;
 }
 
-// The same for `Panels` whole panels of kVectors vectors of a plain problem: `from` is the first place of the first
-// channel. Several together read more than a cache line or two of a channel before the next one's.
-template <int Vectors, int Panels, typename T>
-inline void pack_plain(const T *from, std::int64_t channel, std::int64_t depth, T *to) {
+// The same for `panels` whole panels of a plain problem: `from` is the first place in the first channel. All panels of
+// a channel are read before the next one's, which lies on another page.
+template <int Vectors, typename T>
+inline void pack_plain(const T *from, std::int64_t channel, std::int64_t depth, std::int64_t panels, T *to) {
     constexpr std::int64_t kWidth = Vectors * kLanes<T>;
+    constexpr std::int64_t kAhead = 4; // channels
     for (std::int64_t k = 0; k < depth; ++k) {
-        for (std::int64_t panel = 0; panel < Panels; ++panel) {
+        for (std::int64_t panel = 0; panel < panels; ++panel) {
+            const T *row = from + k * channel + panel * kWidth;
 #pragma GCC unroll 4
             for (std::int64_t v = 0; v < Vectors; ++v) {
-                store(to + (panel * depth + k) * kWidth + v * kLanes<T>,
-                      load(from + k * channel + panel * kWidth + v * kLanes<T>));
+                __builtin_prefetch(row + kAhead * channel + v * kLanes<T>);
+                store(to + (panel * depth + k) * kWidth + v * kLanes<T>, load(row + v * kLanes<T>));
             }
         }
     }

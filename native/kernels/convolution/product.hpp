@@ -4,22 +4,25 @@
 // is numbered over (channel, tap) and the places over (image, pixel). Blocked as in Goto and van de Geijn (Anatomy of
 // High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008).
 //
-// Scratch memory of a thread: a block of x, kBlockDepth x kBlockPlaces, and a block of w, kBlockFilters x kBlockDepth:
-// 1.3 MiB with float, 2.6 MiB with double.
+// Scratch memory of a thread: a block of x, at most kBlockDepth x kBlockPlaces, and a block of w, kBlockFilters x
+// kFilterRow: 0.8 MiB with float, 1.5 MiB with double.
 #ifndef NDK_CONVOLUTION_PRODUCT_HPP
 #define NDK_CONVOLUTION_PRODUCT_HPP
 
 #include "host.hpp"
 #include "panels.hpp"
 #include "tile.hpp"
+#include "views.hpp"
 
 namespace ndk::convolution {
 
 inline constexpr std::int64_t kBlockDepth = 256;
-inline constexpr std::int64_t kBlockPlaces = 1024;
+inline constexpr std::int64_t kShortDepth = 160;
+inline constexpr std::int64_t kFewDepth = 512; // where one panel holds all places
+inline constexpr std::int64_t kBlockPlaces = 256;
 inline constexpr std::int64_t kBlockFilters = 240; // a multiple of every tile's filters
 template <typename T>
-inline constexpr std::int64_t kFilterRow = kBlockDepth + 64 / static_cast<std::int64_t>(sizeof(T)); // other cache sets
+inline constexpr std::int64_t kFilterRow = kFewDepth + 64 / static_cast<std::int64_t>(sizeof(T)); // other cache sets
 
 template <typename T>
 class Product {
@@ -31,7 +34,7 @@ public:
         // Few places: one wide panel, and the weights are read where they lie, because each is read once only.
         few_ = places_ <= kMostVectors * kLanes<T>;
         vectors_ = few_ ? kMostVectors : 2;
-        block_depth_ = few_ ? kBlockDepth / 2 : kBlockDepth;
+        block_depth_ = few_ ? kFewDepth : kBlockDepth;
         direct_ = flat_depth_ && places_ < 128;
     }
 
@@ -47,13 +50,17 @@ public:
     void run(std::int64_t group, std::int64_t place, std::int64_t place_end, std::int64_t filter,
              std::int64_t filter_end, T *scratch) const {
         const std::int64_t pieces = depth_ == 0 ? 1 : (depth_ + block_depth_ - 1) / block_depth_;
-        for (; place < place_end; place += kBlockPlaces) {
-            const std::int64_t count = place_end - place < kBlockPlaces ? place_end - place : kBlockPlaces;
-            for (std::int64_t piece = 0; piece < pieces; ++piece) {
-                const Part part{group, place, count, part_begin(depth_, pieces, piece, 1),
-                                part_begin(depth_, pieces, piece + 1, 1)};
-                run_block(part, filter, filter_end, scratch);
-            }
+        const std::int64_t blocks = (place_end - place + kBlockPlaces - 1) / kBlockPlaces;
+        const auto part_at = [&](std::int64_t index) {
+            const std::int64_t first = place + index / pieces * kBlockPlaces;
+            const std::int64_t count = place_end - first < kBlockPlaces ? place_end - first : kBlockPlaces;
+            return Part{group, first, count, part_begin(depth_, pieces, index % pieces, 1),
+                        part_begin(depth_, pieces, index % pieces + 1, 1)};
+        };
+        for (std::int64_t index = 0; index < blocks * pieces; ++index) {
+            const Part part = part_at(index);
+            const Part next = part_at(index + 1 < blocks * pieces ? index + 1 : index);
+            run_block(part, index + 1 < blocks * pieces ? &next : nullptr, filter, filter_end, scratch);
         }
     }
 
@@ -68,16 +75,14 @@ private:
         const std::int64_t width = place_unit();
         const std::int64_t all = (places_ + width - 1) / width * width;
         const std::int64_t most = (kBlockPlaces + width - 1) / width * width;
-        return (all < most ? all : most) * kBlockDepth;
+        return (all < most ? all : most) * block_depth_;
     }
 
-    void run_block(const Part &part, std::int64_t filter, std::int64_t filter_end, T *scratch) const {
+    void run_block(const Part &part, const Part *next, std::int64_t filter, std::int64_t filter_end, T *scratch) const {
         const std::int64_t depth = part.end - part.begin;
         T *panels = scratch;
         T *filters = scratch + panel_elements();
-        if (depth > 0) {
-            pack_panels(part, panels);
-        }
+        pack_panels(part, panels);
         for (; filter < filter_end; filter += kBlockFilters) {
             const std::int64_t count = filter_end - filter < kBlockFilters ? filter_end - filter : kBlockFilters;
             const T *w = problem_.w + part.group * problem_.w_group + filter * problem_.w_filter;
@@ -99,29 +104,31 @@ private:
                 tile.a = filters;
                 tile.a_row = kFilterRow<T>;
             }
-            run_tiles(part, filter, count, panels, tile);
+            run_tiles(part, filter, count, next, panels, tile);
+            next = nullptr;
         }
+    }
+
+    // How many whole panels from place j of a part on lie in x as they are, and where.
+    std::int64_t plain_panels(const Part &part, std::int64_t j, const T *&from) const {
+        const std::int64_t pixels = problem_.pixels();
+        const std::int64_t pixel = (part.place + j) % pixels;
+        const std::int64_t left = part.count - j < pixels - pixel ? part.count - j : pixels - pixel;
+        from = problem_.x + part.group * problem_.x_group + part.begin * problem_.x_channel +
+               (part.place + j) / pixels * problem_.x_batch + pixel;
+        return plain_ ? left / place_unit() : 0;
     }
 
     void pack_panels(const Part &part, T *panels) const {
         const std::int64_t width = place_unit();
         const std::int64_t depth = part.end - part.begin;
         const T *x = problem_.x + part.group * problem_.x_group;
-        const std::int64_t pixels = problem_.pixels();
-        for (std::int64_t j = 0; j < part.count;) {
-            const std::int64_t pixel = (part.place + j) % pixels;
-            const std::int64_t left = part.count - j < pixels - pixel ? part.count - j : pixels - pixel;
+        for (std::int64_t j = 0; j < part.count && depth > 0;) {
             T *to = panels + j * depth;
-            if (plain_ && left >= width) {
-                const T *from =
-                    x + part.begin * problem_.x_channel + (part.place + j) / pixels * problem_.x_batch + pixel;
-                const std::int64_t count = left / width >= 4 ? 4 : 1;
-                if (vectors_ == 2) {
-                    (count == 4 ? pack_plain<2, 4, T> : pack_plain<2, 1, T>)(from, problem_.x_channel, depth, to);
-                } else {
-                    pack_plain<kMostVectors, 1>(from, problem_.x_channel, depth, to);
-                }
-                j += (vectors_ == 2 ? count : 1) * width;
+            const T *from = nullptr;
+            if (const std::int64_t plain = plain_panels(part, j, from); plain > 0) {
+                (few_ ? pack_plain<kMostVectors, T> : pack_plain<2, T>)(from, problem_.x_channel, depth, plain, to);
+                j += plain * width;
                 continue;
             }
             const std::int64_t count = part.count - j < width ? part.count - j : width;
@@ -130,42 +137,63 @@ private:
         }
     }
 
-    void run_tiles(const Part &part, std::int64_t filter, std::int64_t filters, const T *panels, Tile<T> &tile) const {
+    // A panel after the other, which stays in the L1 cache; or where sums are short, so that writing them counts, a row
+    // of tiles after the other: each filter's places are written in their order, which the machine foresees.
+    void run_tiles(const Part &part, std::int64_t filter, std::int64_t filters, const Part *next, T *panels,
+                   Tile<T> &tile) const {
         const std::int64_t width = place_unit();
+        const std::int64_t most_vectors = (part.count < width ? part.count + kLanes<T> - 1 : width) / kLanes<T>;
+        const std::int64_t height = tile_filters(static_cast<int>(most_vectors));
+        const std::int64_t across = (part.count + width - 1) / width;
+        const std::int64_t down = (filters + height - 1) / height;
+        const bool by_rows = tile.depth <= kShortDepth;
         const T *a = tile.a;
-        tile.b_row = width;
-        for (std::int64_t j = 0; j < part.count; j += width) {
+        T start[kMostFilters] = {};
+        tile.start = part.begin == 0 ? start : nullptr;
+        for (std::int64_t index = 0; index < across * down; ++index) {
+            const std::int64_t i = (by_rows ? index / across : index % down) * height;
+            const std::int64_t j = (by_rows ? index % across : index / down) * width;
+            const std::int64_t rows = filters - i < height ? filters - i : height;
+            for (std::int64_t row = 0; row < rows && problem_.bias != nullptr; ++row) {
+                start[row] = problem_.bias_of(part.group, filter + i + row);
+            }
+            tile.a = a + i * tile.a_row;
+            T *y = problem_.y + part.group * problem_.y_group + (filter + i) * problem_.y_filter;
             const std::int64_t count = part.count - j < width ? part.count - j : width;
             const std::int64_t vectors = (count + kLanes<T> - 1) / kLanes<T>;
-            const std::int64_t height = tile_filters(static_cast<int>(vectors));
-            tile.b = panels + j * tile.depth;
             tile.last = count - (vectors - 1) * kLanes<T>;
-            const Target target(*this, part.place + j, count);
-            for (std::int64_t i = 0; i < filters; i += height) {
-                const std::int64_t rows = filters - i < height ? filters - i : height;
-                T start[kMostFilters];
-                for (std::int64_t row = 0; row < rows; ++row) {
-                    start[row] = problem_.bias_of(part.group, filter + i + row);
-                }
-                tile.start = part.begin == 0 ? start : nullptr;
-                tile.a = a + i * tile.a_row;
-                T *y = problem_.y + part.group * problem_.y_group + (filter + i) * problem_.y_filter;
-                target.run(kMultiplies<T>[vectors - 1].by_filters[rows - 1], tile, y, rows);
+            tile.b = panels + j * tile.depth;
+            tile.b_row = width;
+            Multiply<T> multiply = kMultiplies<T>[vectors - 1].by_filters[rows - 1];
+            const T *ahead = nullptr;
+            if (direct_ && vectors == kMostVectors && rows == height) {
+                // The next tile's weights: a line of one row after the other.
+                multiply = kMultiplyWideAndFetch<T>;
+                tile.ahead = {tile.a + (i + 2 * height <= filters ? height * tile.a_row : 0), tile.a_row,
+                              height * tile.a_row, 64 / static_cast<std::int64_t>(sizeof(T)) - height * tile.a_row};
+            } else if (next != nullptr && i < 2 * height && rows == height && vectors == 2 && !few_ &&
+                       j < next->count && plain_panels(*next, j, ahead) > 0) {
+                // A vector of each row of the panel that will be packed in place of this one.
+                multiply = kMultiplyAndFetch<T>;
+                tile.ahead = {ahead + (i == 0 ? 0 : kLanes<T>), problem_.x_channel,
+                              tile.depth * magnitude(problem_.x_channel) + 1, 0};
+            }
+            const std::int64_t pixels = problem_.pixels();
+            const std::int64_t pixel = (part.place + j) % pixels;
+            if (flat_pixels_ && pixel + count <= pixels) {
+                tile.c = y + (part.place + j) / pixels * problem_.y_batch + pixel;
+                tile.c_row = problem_.y_filter;
+                multiply(tile);
+            } else {
+                Target(problem_, part.place + j, count).run(multiply, tile, y, rows);
             }
         }
     }
 
-    // Where the places of one panel lie in y.
+    // Where the places of one panel lie in y, if not one after the other.
     class Target {
     public:
-        Target(const Product &product, std::int64_t place, std::int64_t count) : problem_(product.problem_) {
-            const std::int64_t pixels = problem_.pixels();
-            const std::int64_t pixel = place % pixels;
-            direct_ = product.flat_pixels_ && pixel + count <= pixels;
-            if (direct_) {
-                offset_ = place / pixels * problem_.y_batch + pixel;
-                return;
-            }
+        Target(const Problem<T> &problem, std::int64_t place, std::int64_t count) : problem_(problem) {
             Row rows[kMostPlaces];
             const int found = rows_of(problem_, place, count, rows);
             for (int i = 0; i < found; ++i) {
@@ -182,12 +210,6 @@ private:
         }
 
         void run(Multiply<T> multiply, Tile<T> &tile, T *y, std::int64_t rows) const {
-            if (direct_) {
-                tile.c = y + offset_;
-                tile.c_row = problem_.y_filter;
-                multiply(tile);
-                return;
-            }
             constexpr std::int64_t kRow = kMostVectors * kLanes<T>;
             alignas(kVectorBytes) T buffer[kMostFilters * kRow];
             const std::int64_t step = problem_.y_space[2];
@@ -217,8 +239,6 @@ private:
 
     private:
         const Problem<T> &problem_;
-        bool direct_;
-        std::int64_t offset_ = 0;
         Run runs_[kMostPlaces];
         int run_count_ = 0;
     };

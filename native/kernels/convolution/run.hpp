@@ -6,6 +6,7 @@
 #define NDK_CONVOLUTION_RUN_HPP
 
 #include "product.hpp"
+#include "winograd.hpp"
 
 namespace ndk::convolution {
 
@@ -55,6 +56,11 @@ template <typename T>
 ndk_status run(const ndk_host *host, const Problem<T> &problem) {
     if (problem.batch * problem.groups * problem.filters * problem.pixels() == 0) {
         return NDK_OK;
+    }
+    if constexpr (sizeof(T) == sizeof(float)) {
+        if (worth_winograd(problem)) {
+            return run_winograd(host, problem);
+        }
     }
     return run_product(host, problem);
 }

@@ -21,6 +21,14 @@ inline constexpr int kMostFilters = tile_filters(1);
 
 // c (filters x places) = start or c, + a (filters x depth) b (depth x places). Strides are in elements; the elements of
 // a row of a, b and c are consecutive. `last` is how many lanes of the last vector exist in c.
+//
+// Lines of memory that will be needed: `step` apart, and from `end` on `turn` elements further.
+template <typename T>
+struct Ahead {
+    const T *from;
+    std::int64_t step, end, turn;
+};
+
 template <typename T>
 struct Tile {
     std::int64_t depth;
@@ -32,9 +40,34 @@ struct Tile {
     std::int64_t c_row;
     const T *start; // one element per filter; null: add to what c has
     std::int64_t last;
+    Ahead<T> ahead; // TileMode::kFetch
+};
+
+// What a tile does beside its multiplications, in time that they leave.
+enum class TileMode {
+    kPlain,
+    kFetch, // fetches `ahead` into the cache, one line with each row of b
 };
 
 template <typename T, int Filters, int Vectors>
+[[gnu::always_inline]] inline void write_sums(const Vec<T> (&sums)[Filters][Vectors], T *c, std::int64_t c_row,
+                                              std::int64_t last, const T *start) {
+#pragma GCC unroll 12
+    for (int filter = 0; filter < Filters; ++filter) {
+        const Vec<T> first = start == nullptr ? Vec<T>{} : splat(start[filter]);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+            T *to = c + filter * c_row + v * kLanes<T>;
+            if (v + 1 < Vectors || last == kLanes<T>) {
+                store(to, sums[filter][v] + (start == nullptr ? load(to) : first));
+            } else {
+                store_first(to, sums[filter][v] + (start == nullptr ? load_first(to, last) : first), last);
+            }
+        }
+    }
+}
+
+template <typename T, int Filters, int Vectors, TileMode Mode>
 void multiply(const Tile<T> &tile) {
     constexpr int kBases = (Filters + 2) / 3; // an address reaches three rows: base, base + row and base + 2 row
     const T *a[kBases];
@@ -45,6 +78,7 @@ void multiply(const Tile<T> &tile) {
     const std::int64_t a_row = tile.a_row;
     const std::int64_t b_row = tile.b_row;
     const T *b = tile.b;
+    [[maybe_unused]] std::int64_t ahead = 0;
     Vec<T> sums[Filters][Vectors];
 #pragma GCC unroll 12
     for (int filter = 0; filter < Filters; ++filter) {
@@ -53,11 +87,24 @@ void multiply(const Tile<T> &tile) {
             sums[filter][v] = Vec<T>{};
         }
     }
+    // What is written lies on as many pages as there are filters.
+#pragma GCC unroll 12
+    for (int filter = 0; filter < Filters; ++filter) {
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+            __builtin_prefetch(tile.c + filter * tile.c_row + v * kLanes<T>, 1);
+        }
+    }
     for (std::int64_t k = tile.depth; k > 0; --k) {
         Vec<T> right[Vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             right[v] = load(b + v * kLanes<T>);
+        }
+        if constexpr (Mode == TileMode::kFetch) {
+            __builtin_prefetch(tile.ahead.from + ahead, 0, 2);
+            ahead += tile.ahead.step;
+            ahead += ahead >= tile.ahead.end ? tile.ahead.turn : 0;
         }
 #pragma GCC unroll 12
         for (int filter = 0; filter < Filters; ++filter) {
@@ -73,20 +120,20 @@ void multiply(const Tile<T> &tile) {
         }
         b += b_row;
     }
-    const bool whole = tile.last == kLanes<T>;
-#pragma GCC unroll 12
-    for (int filter = 0; filter < Filters; ++filter) {
-        T *c = tile.c + filter * tile.c_row;
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) {
-            T *to = c + v * kLanes<T>;
-            if (v + 1 < Vectors || whole) {
-                store(to, sums[filter][v] + (tile.start == nullptr ? load(to) : splat(tile.start[filter])));
-            } else {
-                const Vec<T> old = tile.start == nullptr ? load_first(to, tile.last) : splat(tile.start[filter]);
-                store_first(to, sums[filter][v] + old, tile.last);
-            }
+    T *c = tile.c;
+    const std::int64_t c_row = tile.c_row;
+    const std::int64_t last = tile.last;
+    const T *start = tile.start;
+    if (last != kLanes<T>) {
+        if (start == nullptr) {
+            write_sums<T>(sums, c, c_row, last, nullptr);
+        } else {
+            write_sums<T>(sums, c, c_row, last, start);
         }
+    } else if (start == nullptr) {
+        write_sums<T>(sums, c, c_row, kLanes<T>, nullptr);
+    } else {
+        write_sums<T>(sums, c, c_row, kLanes<T>, start);
     }
 }
 
@@ -99,21 +146,32 @@ struct Multiplies {
     Multiply<T> by_filters[kMostFilters];
 };
 
-template <typename T, int Vectors, int... Filter>
+template <typename T, int Vectors, TileMode Mode, int... Filter>
 constexpr Multiplies<T> multiplies(std::integer_sequence<int, Filter...>) {
-    return {{multiply<T, Filter + 1, Vectors>...}};
+    return {{multiply<T, Filter + 1, Vectors, Mode>...}};
 }
+
+template <typename T, int Vectors, TileMode Mode = TileMode::kPlain>
+inline constexpr Multiplies<T> kMultipliesOf =
+    multiplies<T, Vectors, Mode>(std::make_integer_sequence<int, tile_filters(Vectors)>{});
 
 // By the number of vectors, less one.
 template <typename T>
 inline constexpr Multiplies<T> kMultiplies[] = {
-    multiplies<T, 1>(std::make_integer_sequence<int, tile_filters(1)>{}),
-    multiplies<T, 2>(std::make_integer_sequence<int, tile_filters(2)>{}),
+    kMultipliesOf<T, 1>,
+    kMultipliesOf<T, 2>,
 #if defined(__AVX512F__) || defined(__aarch64__)
-    multiplies<T, 3>(std::make_integer_sequence<int, tile_filters(3)>{}),
-    multiplies<T, 4>(std::make_integer_sequence<int, tile_filters(4)>{}),
+    kMultipliesOf<T, 3>,
+    kMultipliesOf<T, 4>,
 #endif
 };
+
+// Tiles of whole height: of two vectors, and the widest.
+template <typename T>
+inline constexpr Multiply<T> kMultiplyAndFetch = multiply<T, tile_filters(2), 2, TileMode::kFetch>;
+template <typename T>
+inline constexpr Multiply<T> kMultiplyWideAndFetch =
+    multiply<T, tile_filters(kMostVectors), kMostVectors, TileMode::kFetch>;
 
 } // namespace ndk::convolution
 #endif // NDK_CONVOLUTION_TILE_HPP

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Convolutions with kernels of 3 x 3 and stride 1 in float32: Winograd's algorithm, which takes a quarter of the
+// multiplications. winograd.cpp says how.
+#ifndef NDK_CONVOLUTION_WINOGRAD_HPP
+#define NDK_CONVOLUTION_WINOGRAD_HPP
+
+#include "problem.hpp"
+
+namespace ndk::convolution {
+
+// Whether it can compute the problem, and is likely to be faster than a matrix product.
+bool worth_winograd(const Problem<float> &problem);
+
+ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem);
+
+} // namespace ndk::convolution
+#endif // NDK_CONVOLUTION_WINOGRAD_HPP
