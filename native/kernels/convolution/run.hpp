@@ -5,6 +5,7 @@
 #ifndef NDK_CONVOLUTION_RUN_HPP
 #define NDK_CONVOLUTION_RUN_HPP
 
+#include "depthwise.hpp"
 #include "product.hpp"
 #include "winograd.hpp"
 
@@ -51,11 +52,36 @@ ndk_status run_product(const ndk_host *host, const Problem<T> &problem) {
     return out_of_memory ? NDK_OUT_OF_MEMORY : NDK_OK;
 }
 
+template <typename T>
+ndk_status run_depthwise(const ndk_host *host, const Problem<T> &problem, const Depthwise<T> &depthwise) {
+    constexpr std::int64_t kGrain = std::int64_t{1} << 18; // multiplications that are worth another thread
+    const std::int64_t count = problem.batch * problem.groups;
+    const std::int64_t work = problem.filters * problem.pixels() * problem.taps();
+    const std::int64_t parts = parts_for(host, work > kGrain ? count : count * (work / 64 + 1) / (kGrain / 64));
+    const std::int64_t dealers = parts < count ? parts : count;
+    bool out_of_memory = false;
+    parallel_for(host, dealers, [&](std::int64_t dealer) {
+        const Scratch<T> scratch(host, depthwise.scratch_size());
+        if (scratch.get() == nullptr) {
+            __atomic_store_n(&out_of_memory, true, __ATOMIC_RELAXED);
+            return;
+        }
+        const std::int64_t end = part_begin(count, dealers, dealer + 1, 1);
+        for (std::int64_t i = part_begin(count, dealers, dealer, 1); i < end; ++i) {
+            depthwise.run(i / problem.groups, i % problem.groups, scratch.get());
+        }
+    });
+    return out_of_memory ? NDK_OUT_OF_MEMORY : NDK_OK;
+}
+
 // y = convolution. Nothing is computed where y is empty.
 template <typename T>
 ndk_status run(const ndk_host *host, const Problem<T> &problem) {
     if (problem.batch * problem.groups * problem.filters * problem.pixels() == 0) {
         return NDK_OK;
+    }
+    if (const Depthwise<T> depthwise(problem); depthwise.fits()) {
+        return run_depthwise(host, problem, depthwise);
     }
     if constexpr (sizeof(T) == sizeof(float)) {
         if (worth_winograd(problem)) {
