@@ -3,12 +3,8 @@
 
 #include <type_traits>
 
-#include "exp.hpp"
-#if __has_include("math/erf.hpp")
 #include "math/erf.hpp"
 #include "math/sigmoid.hpp"
-#endif
-#include "recurrent/activations.hpp"
 #include "vec.hpp"
 
 namespace ndk {
@@ -26,11 +22,6 @@ void apply(S *values, std::int64_t count, const Function &function) {
     }
 }
 
-template <typename S>
-Vec<S> sigmoid(Vec<S> x) {
-    return S{1} / (S{1} + vector_exp(-x));
-}
-
 } // namespace
 
 template <typename S>
@@ -41,21 +32,19 @@ void activate(Activation activation, S *values, std::int64_t count) {
             apply(values, count, [](Vec<S> x) { return x < S{0} ? Vec<S>{} : x; });
             break;
         case Activation::kSilu:
-            apply(values, count, [](Vec<S> x) { return x * sigmoid<S>(x); });
+            apply(values, count, [](Vec<S> x) { return silu_of<S>(x); });
             break;
         case Activation::kSigmoid:
-            apply(values, count, [](Vec<S> x) { return sigmoid<S>(x); });
+            apply(values, count, [](Vec<S> x) { return sigmoid_of<S>(x); });
             break;
-#if __has_include("math/erf.hpp")
         case Activation::kGelu:
             apply(values, count, [](Vec<S> x) { return gelu_of<S>(x); });
             break;
         case Activation::kGeluTanh:
             apply(values, count, [](Vec<S> x) { return gelu_tanh_of<S>(x); });
             break;
-#endif
         case Activation::kTanh:
-            apply(values, count, [](Vec<S> x) { return recurrent::tanh<S>(x); });
+            apply(values, count, [](Vec<S> x) { return tanh_of<S>(x); });
             break;
         default:
             break;

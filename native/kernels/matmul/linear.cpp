@@ -95,12 +95,6 @@ ndk_status operators::linear(const ndk_call *call) {
     if (!is_linear(call)) {
         return NDK_INVALID_ARGUMENT;
     }
-#if !__has_include("math/erf.hpp")
-    if (const auto wanted = static_cast<Activation>(call->integers[0]);
-        wanted == Activation::kGelu || wanted == Activation::kGeluTanh) {
-        return NDK_INVALID_ARGUMENT;
-    }
-#endif
     switch (call->outputs[0]->dtype) {
     case NDK_FLOAT32:
         return linear_typed<float>(call);
