@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From where along one axis a resampled element comes.
-// Source: ATen's UpSample.h; for ONNX's Resize these are the coordinate transformations asymmetric (nearest), half_pixel
-// and align_corners. Linear places are computed in the type of the elements, as there, and nearest ones in float32
-// always. Torch's own functions differ where a nearest place is an integer: between float32 and float64, and between
-// one axis and two.
+// Source: ATen's UpSample.h; for ONNX's Resize these are the coordinate transformations asymmetric (nearest),
+// half_pixel and align_corners. Linear places are computed in the type of the elements, as there, and nearest ones in
+// float32 always. Torch's own functions differ where a nearest place is an integer: between float32 and float64, and
+// between one axis and two.
 #ifndef NDK_RESAMPLE_SOURCES_HPP
 #define NDK_RESAMPLE_SOURCES_HPP
 
