@@ -12,7 +12,6 @@ namespace ndkernels {
 
 namespace nb = nanobind;
 
-nb::object reduce(ndk_reduce_op op, nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out);
 nb::object matmul(nb::handle x1, nb::handle x2, nb::handle out);
 
 } // namespace ndkernels

@@ -16,6 +16,7 @@
 #include "functions.hpp"
 #include "library.hpp"
 #include "operators.hpp"
+#include "reductions.hpp"
 #include "result.hpp"
 #include "thread_count.hpp"
 #include "thread_pool.hpp"
@@ -61,10 +62,6 @@ void set_num_threads(nb::handle count) {
                     std::to_string(max_threads) + ". Pass a number in that range.");
     }
     set_thread_count(static_cast<std::int32_t>(number));
-}
-
-nb::object sum(nb::handle x, nb::handle axis, nb::handle keepdims, nb::handle out) {
-    return reduce(NDK_SUM, x, axis, keepdims, out);
 }
 
 } // namespace
@@ -114,6 +111,6 @@ NB_MODULE(_binding, m) {
     // Positional only: the Python functions of the package, which have the documentation, call these. None is let
     // through everywhere: it is our own messages that name the argument.
     const auto any = nb::arg().none();
-    m.def("sum", &sum, any, any, any, any);
+    define_reductions(m);
     m.def("matmul", &matmul, any, any, any);
 }

@@ -154,7 +154,16 @@ typedef enum ndk_binary_op {
 } ndk_binary_op;
 
 typedef enum ndk_reduce_op {
-    NDK_SUM = 0, /* 0 over nothing */
+    NDK_SUM = 0,    /* 0 over nothing */
+    NDK_PROD = 1,   /* 1 over nothing */
+    NDK_MEAN = 2,   /* NaN over nothing */
+    NDK_MAX = 3,    /* NaN if there is one; over nothing NDK_INVALID_ARGUMENT */
+    NDK_MIN = 4,    /* the same */
+    NDK_ARGMAX = 5, /* out is int64: where NDK_MAX finds its result first, counted in the order of C along what goes */
+    NDK_ARGMIN = 6,
+    NDK_LOGSUMEXP = 7, /* -inf over nothing */
+    NDK_ALL = 8,       /* x may be bool too, and out is bool; true over nothing */
+    NDK_ANY = 9,
 } ndk_reduce_op;
 
 /*
@@ -182,8 +191,8 @@ typedef struct ndk_operator {
 /*
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
  * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same
- * dtype (but for comparisons, whose `out` is NDK_BOOL, and the products of int8) and is on the CPU; `out` does not
- * overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape and strides); an
+ * dtype (but for comparisons, whose `out` is NDK_BOOL, the products of int8, and what ndk_reduce_op says) and is on the
+ * CPU; `out` does not overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape and strides); an
  * empty tensor is allowed everywhere.
  */
 typedef struct ndk_table {

@@ -31,7 +31,7 @@ try:
 except ImportError as error:
     raise loader.not_importable(CATALOGUE, error) from error
 from ndkernels._config import show_config
-from ndkernels._contractions import matmul, sum  # noqa: A004 -- the standard's name
+from ndkernels._contractions import matmul
 from ndkernels._elementwise import (
     abs,  # noqa: A004 -- the standard's name
     add,
@@ -123,7 +123,6 @@ __all__ = [
     "softplus",
     "sqrt",
     "subtract",
-    "sum",
     "tanh",
     "where",
 ]

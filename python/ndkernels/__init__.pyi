@@ -31,6 +31,12 @@ from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d
 from ndkernels._convolution import im2col as im2col
 from ndkernels._dropout import dropout as dropout
 from ndkernels._dropout import dropout_backward as dropout_backward
+from ndkernels._extrema import all as all  # noqa: A004 -- the standard's name
+from ndkernels._extrema import any as any  # noqa: A004 -- the standard's name
+from ndkernels._extrema import argmax as argmax
+from ndkernels._extrema import argmin as argmin
+from ndkernels._extrema import max as max  # noqa: A004 -- the standard's name
+from ndkernels._extrema import min as min  # noqa: A004 -- the standard's name
 from ndkernels._global_pooling import global_avg_pool as global_avg_pool
 from ndkernels._global_pooling import global_avg_pool_backward as global_avg_pool_backward
 from ndkernels._global_pooling import global_max_pool as global_max_pool
@@ -54,6 +60,12 @@ from ndkernels._recurrent import gru as gru
 from ndkernels._recurrent import gru_backward as gru_backward
 from ndkernels._recurrent import lstm as lstm
 from ndkernels._recurrent import lstm_backward as lstm_backward
+from ndkernels._reductions import logsumexp as logsumexp
+from ndkernels._reductions import mean as mean
+from ndkernels._reductions import prod as prod
+from ndkernels._reductions import std as std
+from ndkernels._reductions import sum as sum  # noqa: A004 -- the standard's name
+from ndkernels._reductions import var as var
 from ndkernels._resample import upsample as upsample
 from ndkernels._resample import upsample_backward as upsample_backward
 from ndkernels._softmax import log_softmax as log_softmax
@@ -91,6 +103,10 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
     "add",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
     "avg_pool1d",
     "avg_pool1d_backward",
     "avg_pool2d",
@@ -139,9 +155,11 @@ __all__ = [
     "log",
     "log_softmax",
     "log_softmax_backward",
+    "logsumexp",
     "lstm",
     "lstm_backward",
     "matmul",
+    "max",
     "max_pool1d",
     "max_pool1d_backward",
     "max_pool2d",
@@ -149,11 +167,14 @@ __all__ = [
     "max_pool3d",
     "max_pool3d_backward",
     "maximum",
+    "mean",
+    "min",
     "minimum",
     "multiply",
     "negative",
     "not_equal",
     "power",
+    "prod",
     "relu",
     "rms_norm",
     "rsqrt",
@@ -166,11 +187,13 @@ __all__ = [
     "softmax_backward",
     "softplus",
     "sqrt",
+    "std",
     "subtract",
     "sum",
     "tanh",
     "upsample",
     "upsample_backward",
+    "var",
     "where",
 ]
 
@@ -382,15 +405,3 @@ def matmul(x1: NDArray[_F], x2: NDArray[_F], /, *, out: None = None) -> NDArray[
 def matmul(x1: Array, x2: Array, /, *, out: None = None) -> NDArray[Any]: ...
 @overload
 def matmul(x1: Array, x2: Array, /, *, out: _Out) -> _Out: ...
-@overload
-def sum(  # noqa: A001 -- the standard's name
-    x: NDArray[_F], /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
-) -> NDArray[_F]: ...
-@overload
-def sum(  # noqa: A001 -- the standard's name
-    x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: None = None
-) -> NDArray[Any]: ...
-@overload
-def sum(  # noqa: A001 -- the standard's name
-    x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: _Out
-) -> _Out: ...

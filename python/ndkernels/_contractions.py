@@ -1,4 +1,4 @@
-"""Functions that add up along axes, with the names of the Array API standard."""
+"""Matrix products, with the names of the Array API standard."""
 
 from __future__ import annotations
 
@@ -12,46 +12,7 @@ if TYPE_CHECKING:
 
     from ndkernels.typing import Array
 
-__all__ = ["matmul", "sum"]
-
-
-def sum(  # noqa: A001 -- the standard's name
-    x: Array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: Array | None = None
-) -> NDArray[Any]:
-    """Add up the elements along one axis, several, or all.
-
-    Parameters
-    ----------
-    x
-        An array of float32 or float64 of any shape: a NumPy array or anything else in CPU memory with `__dlpack__` or
-        the buffer protocol. It is read where it lies, nothing is copied.
-    axis
-        The axis or axes to add up; None stands for all. Negative ones count from the last.
-    keepdims
-        Whether those axes stay, with an extent of 1.
-    out
-        Where the result goes: a writable array of the result's shape and dtype. It may share memory with `x`.
-
-    Returns
-    -------
-    `out`, or a new NumPy array of x's dtype; without dimensions where all axes are gone. The sum over nothing is 0.
-
-    Raises
-    ------
-    TypeError
-        for an object that is no array, a masked array, another dtype, an `axis` that is neither None, an integer nor a
-        tuple of integers, and a `keepdims` that is neither True nor False.
-    ValueError
-        for an axis that is out of range or given twice, another device, elements that are not aligned, more than 32
-        dimensions, and an `out` that is read-only, of another shape or self-overlapping.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sum(np.float32([[1, 2], [3, 4]]), axis=0)
-    array([4., 6.], dtype=float32)
-    """
-    return _binding.sum(x, axis, keepdims, out)
+__all__ = ["matmul"]
 
 
 def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]:

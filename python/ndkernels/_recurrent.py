@@ -6,7 +6,8 @@ import numpy as np
 
 from ndkernels import _binding
 from ndkernels._checks import array, flag, integer, optional_array, same_dtype
-from ndkernels._contractions import matmul, sum  # noqa: A004 -- the standard's name
+from ndkernels._contractions import matmul
+from ndkernels._reductions import sum  # noqa: A004 -- the standard's name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

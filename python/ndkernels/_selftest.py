@@ -22,7 +22,7 @@ __all__ = ["self_test"]
 
 # Around the widths of vectors (4, 8, 16), so that whole vectors, tails and their masks are used.
 _SIZES = (0, 1, 3, 7, 8, 17, 67)
-# Enough for several threads (elementwise/visit.hpp, reduce.cpp: grains of up to 2^18 elements; matmul.cpp: of 2^20 products).
+# Enough for several threads (elementwise/visit.hpp, reduction: grains of up to 2^18 elements; matmul.cpp: of 2^20 products).
 _MANY = 2**20 + 3
 _DTYPES = {"float32": 2.0**-23, "float64": 2.0**-52}
 _SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -2.5)
