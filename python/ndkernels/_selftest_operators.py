@@ -41,7 +41,9 @@ def _apart(what: str, got: Any, expected: Any, dtype: str, tolerance: float) -> 
     return ""
 
 
-def _adjoint(what: str, result: Any, grad: Any, pairs: list[tuple[Any, Any]], dtype: str, tolerance: float) -> Iterator[str]:
+def _adjoint(
+    what: str, result: Any, grad: Any, pairs: list[tuple[Any, Any]], dtype: str, tolerance: float
+) -> Iterator[str]:
     """Compare <result, grad> with <argument, gradient> for each argument that the result is linear in."""
     import numpy as np
 
@@ -60,7 +62,9 @@ def _slope(what: str, function: Callable[..., Any], x: Any, grad: Any, gradient:
     exact = x.astype("float64")
     way = _values(*x.shape, seed=9)
     step = 2.0**-20
-    ahead, behind = (float((function(exact + sign * step * way) * np.asarray(grad, "float64")).sum()) for sign in (1, -1))
+    ahead, behind = (
+        float((function(exact + sign * step * way) * np.asarray(grad, "float64")).sum()) for sign in (1, -1)
+    )
     expected = (ahead - behind) / (2 * step)
     got = float((np.asarray(gradient, "float64") * way).sum())
     scale = float(np.abs(np.asarray(gradient, "float64") * way).sum())
@@ -83,7 +87,7 @@ def _softmax(dtype: str) -> Iterator[str]:
         grad = _values(*shape, dtype=dtype, seed=2)
         for forward, backward in ((nk.softmax, nk.softmax_backward), (nk.log_softmax, nk.log_softmax_backward)):
             gradient = backward(grad, forward(x, axis=axis), axis=axis)
-            yield _slope(backward.__name__, lambda x, f=forward: f(x, axis=axis), x, grad, gradient, dtype)
+            yield _slope(backward.__name__, lambda x, f=forward, a=axis: f(x, axis=a), x, grad, gradient, dtype)
 
 
 def _norms(dtype: str) -> Iterator[str]:
@@ -100,7 +104,9 @@ def _norms(dtype: str) -> Iterator[str]:
     yield _apart("rms_norm", nk.rms_norm(x, 67, weight, eps=1e-5), expected, dtype, 64)
     grad = _values(7, 67, dtype=dtype, seed=4)
     gradient = nk.layer_norm_backward(grad, x, 67, weight)[0]
-    yield _slope("layer_norm_backward", lambda x: nk.layer_norm(x, 67, weight.astype("float64")), x, grad, gradient, dtype)
+    yield _slope(
+        "layer_norm_backward", lambda x: nk.layer_norm(x, 67, weight.astype("float64")), x, grad, gradient, dtype
+    )
     x, grad = _values(2, 5, 3, 7, dtype=dtype), _values(2, 5, 3, 7, dtype=dtype, seed=2)
     exact = x.astype("float64")
     out, mean, variance, *_ = nk.batch_norm(x, None, None, training=True)
@@ -110,17 +116,18 @@ def _norms(dtype: str) -> Iterator[str]:
     columns = [each.reshape(1, 5, 1, 1) for each in moments]
     yield _apart("batch_norm", out, (exact - columns[0]) / np.sqrt(columns[1] + 1e-5), dtype, 64)
     gradient = nk.batch_norm_backward(grad, x, mean, variance)[0]
-    yield _slope("batch_norm_backward", lambda x: nk.batch_norm(x, None, None, training=True)[0], x, grad, gradient, dtype)
+    yield _slope(
+        "batch_norm_backward", lambda x: nk.batch_norm(x, None, None, training=True)[0], x, grad, gradient, dtype
+    )
     squares = np.zeros_like(exact)
     for channel, other in itertools.product(range(5), repeat=2):
         if -1 <= other - channel <= 1:
             squares[:, channel] += exact[:, other] ** 2
     expected = exact / (2.0 + 0.5 / 3 * squares) ** 0.75
-    settings = {"alpha": 0.5, "k": 2.0}
-    yield _apart("local_response_norm", nk.local_response_norm(x, 3, **settings), expected, dtype, 64)
-    gradient = nk.local_response_norm_backward(grad, x, 3, **settings)
+    yield _apart("local_response_norm", nk.local_response_norm(x, 3, alpha=0.5, k=2.0), expected, dtype, 64)
+    gradient = nk.local_response_norm_backward(grad, x, 3, alpha=0.5, k=2.0)
     name = "local_response_norm_backward"
-    yield _slope(name, lambda x: nk.local_response_norm(x, 3, **settings), x, grad, gradient, dtype)
+    yield _slope(name, lambda x: nk.local_response_norm(x, 3, alpha=0.5, k=2.0), x, grad, gradient, dtype)
 
 
 def _dropout(dtype: str) -> Iterator[str]:
@@ -170,7 +177,11 @@ def _convolution(dtype: str) -> Iterator[str]:
 def _linear(dtype: str) -> Iterator[str]:
     import ndkernels as nk
 
-    x, weight, bias = _values(9, 33, dtype=dtype), _values(21, 33, dtype=dtype, seed=2), _values(21, dtype=dtype, seed=3)
+    x, weight, bias = (
+        _values(9, 33, dtype=dtype),
+        _values(21, 33, dtype=dtype, seed=2),
+        _values(21, dtype=dtype, seed=3),
+    )
     expected = x.astype("float64") @ weight.astype("float64").T + bias
     yield _apart("linear", nk.linear(x, weight, bias), expected, dtype, 256)
     yield _apart("linear with relu", nk.linear(x, weight, bias, activation="relu"), expected.clip(0), dtype, 256)
