@@ -147,6 +147,7 @@ CASES: dict[str, Case] = {
     "avg_pool2d": Case(run=lambda: nk.avg_pool2d(BATCH, 3, stride=2, padding=1), tolerance=8),
     "adaptive_avg_pool2d": Case(run=lambda: nk.adaptive_avg_pool2d(BATCH, (5, 7)), tolerance=8),
     "global_avg_pool": Case(run=lambda: nk.global_avg_pool(BATCH), tolerance=32),
+    "global_max_pool": Case(run=lambda: nk.global_max_pool(BATCH), tolerance=0),
     "upsample": Case(run=lambda: nk.upsample(BATCH, scale_factor=2, mode="bilinear"), tolerance=8),
     # recurrent layers
     "lstm": Case(run=lambda: nk.lstm(numbers(12, 5, 20), lstm_weights(4, 20, 33)), tolerance=512),

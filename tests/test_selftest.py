@@ -37,7 +37,7 @@ def test_it_has_a_check_of_each_function_for_each_dtype() -> None:
 def test_every_operator_of_the_library_has_a_check() -> None:
     checked = {name for names in CHECKS for name in names}
     probes = {name for name in _binding.operators() if name.startswith("probe_")}
-    assert checked == set(_binding.operators()) - probes
+    assert checked >= set(_binding.operators()) - probes
 
 
 def changed_last(result: Any) -> None:

@@ -73,6 +73,62 @@ def _slope(what: str, function: Callable[..., Any], x: Any, grad: Any, gradient:
     return f"{what}: the slope is {got!r}, where {expected!r} was expected"
 
 
+def _elementary(dtype: str) -> Iterator[str]:
+    import math
+
+    import numpy as np
+
+    import ndkernels as nk
+
+    def sigmoid(v: float) -> float:
+        return 1.0 / (1.0 + math.exp(-v))
+
+    functions: dict[str, Callable[[float], float]] = {
+        "negative": lambda v: -v, "abs": abs, "sin": math.sin, "cos": math.cos, "tanh": math.tanh, "erf": math.erf,
+        "sigmoid": sigmoid, "silu": lambda v: v * sigmoid(v), "softplus": lambda v: math.log1p(math.exp(v)),
+        "leaky_relu": lambda v: v if v > 0 else 0.01 * v, "elu": lambda v: v if v > 0 else math.expm1(v),
+        "gelu": lambda v: v * 0.5 * math.erfc(-v / math.sqrt(2)),
+    }  # fmt: skip
+    positive: dict[str, Callable[[float], float]] = {
+        "sqrt": math.sqrt, "rsqrt": lambda v: 1.0 / math.sqrt(v), "log": math.log,
+    }  # fmt: skip
+    x = _values(131, dtype=dtype) * np.dtype(dtype).type(4)  # the steep and the flat parts of most functions
+    for operand, some in ((x, functions), (np.abs(x) + x.dtype.type(0.125), positive)):
+        for name, function in some.items():
+            for view in (operand, operand[::-2]):
+                expected = np.array([function(v) for v in view.tolist()])
+                yield _apart(name, getattr(nk, name)(view), expected, dtype, 8)
+    y = _values(131, dtype=dtype, seed=2)
+    wide = [x.astype("float64"), y.astype("float64")]
+    yield _apart("minimum", nk.minimum(x, y), np.minimum(*wide), dtype, 0)
+    yield _apart("power", nk.power(np.abs(x), y), np.abs(wide[0]) ** wide[1], dtype, 8)
+    yield _apart("clip", nk.clip(x, -1.0, 1.0), wide[0].clip(-1, 1), dtype, 0)
+    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
+        expected = getattr(np, name)(x, y)
+        yield "" if np.array_equal(getattr(nk, name)(x, y), expected) else f"{name}: the result is not NumPy's"
+    yield _apart("where", nk.where(x > y, x, y), np.maximum(*wide), dtype, 0)
+
+
+def _reductions(dtype: str) -> Iterator[str]:
+    import numpy as np
+
+    import ndkernels as nk
+
+    x = _values(5, 67, 9, dtype=dtype)
+    exact = x.astype("float64")
+    for axis in (0, 1, 2, None):
+        for name in ("mean", "var", "std", "max", "min"):
+            expected = getattr(np, name)(exact, axis=axis)
+            yield _apart(f"{name} over {axis}", getattr(nk, name)(x, axis=axis), expected, dtype, 64)
+        expected = np.log(np.exp(exact).sum(axis=axis))
+        yield _apart(f"logsumexp over {axis}", nk.logsumexp(x, axis=axis), expected, dtype, 64)
+        for name in ("argmax", "argmin", "all", "any"):
+            same = np.array_equal(getattr(nk, name)(x, axis=axis), getattr(np, name)(x, axis=axis))
+            yield "" if same else f"{name} over {axis}: the result is not NumPy's"
+        near = 1 + x / x.dtype.type(64)
+        yield _apart(f"prod over {axis}", nk.prod(near, axis=axis), near.astype("float64").prod(axis=axis), dtype, 4096)
+
+
 def _softmax(dtype: str) -> Iterator[str]:
     import numpy as np
 
@@ -254,6 +310,8 @@ def _recurrent(dtype: str) -> Iterator[str]:
 
 # By the operators of the kernel library that each is about.
 CHECKS: dict[tuple[str, ...], Callable[[str], Iterator[str]]] = {
+    ("where", "the functions of each element"): _elementary,
+    ("variance", "standard_deviation", "the other reductions"): _reductions,
     ("softmax", "log_softmax", "softmax_backward", "log_softmax_backward"): _softmax,
     (
         "layer_norm", "rms_norm", "layer_norm_backward", "batch_norm", "batch_moments", "batch_norm_backward",
