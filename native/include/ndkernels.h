@@ -192,8 +192,8 @@ typedef struct ndk_operator {
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
  * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same
  * dtype (but for comparisons, whose `out` is NDK_BOOL, the products of int8, and what ndk_reduce_op says) and is on the
- * CPU; `out` does not overlap an input, except that in `unary` and `binary` it may be the very same view (same data, shape and strides); an
- * empty tensor is allowed everywhere.
+ * CPU; `out` does not overlap an input, except that in `unary` and `binary` it may be the very same view (same data,
+ * shape and strides); an empty tensor is allowed everywhere.
  */
 typedef struct ndk_table {
     uint32_t struct_size; /* sizeof(ndk_table) of the library */
