@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from environments import Environment
+from machines import VARIANT_OF, level_here
 
 pytestmark = pytest.mark.wheels
+
+BEST = VARIANT_OF[level_here()]
+"""The best classifier that runs here; these tests need a CPU with AVX2."""
+OTHER = next(name for name in VARIANT_OF.values() if name != BEST)
 
 SHOW = """
 import json, warnings
@@ -24,12 +29,12 @@ print(json.dumps({"classifier": ndkernels.show_config(mode="dicts")["classifier"
 
 
 @pytest.fixture
-def avx2(environment_of_all: Environment) -> tuple[Environment, Path]:
-    """An environment in which avx2 is the best, and the path of its library, a copy that may be written to."""
-    environment_of_all.pip("uninstall", "--yes", "ndkernels-avx512")
-    library = environment_of_all.site_packages / "ndkernels_avx2" / "libndkernels_avx2.so"
+def best(environment_of_all: Environment) -> tuple[Environment, Path]:
+    """An environment in which the best classifier for this machine is the only one beside the base, and the path of its library, a copy that may be written to."""
+    environment_of_all.pip("uninstall", "--yes", f"ndkernels-{OTHER}")
+    library = environment_of_all.site_packages / f"ndkernels_{BEST}" / f"libndkernels_{BEST}.so"
     unlink_and_write(library, library.read_bytes())
-    assert environment_of_all.json(SHOW, NDKERNELS_WARN="0")["classifier"] == "avx2", "these tests need a CPU with AVX2"
+    assert environment_of_all.json(SHOW, NDKERNELS_WARN="0")["classifier"] == BEST, "these tests need a CPU with AVX2"
     return environment_of_all, library
 
 
@@ -53,45 +58,45 @@ def assert_falls_back(environment: Environment, *words: str) -> None:
     ((category, message),) = found["warnings"]
     assert category == "ClassifierFallbackWarning"
     assert "generic is loaded instead" in message
-    assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in message
+    assert f"-m pip install --force-reinstall --no-deps ndkernels-{BEST}==" in message
     for word in words:
         assert word in message
     # The report promises what the import keeps.
     report = environment.run("-m", "variantkit", "detect", check=False)
     assert report.returncode == 10
     assert "loaded       generic from" in report.stdout
-    assert re.search(r"^avx2 +yes +(damaged|0\.0\.9) ", report.stdout, re.MULTILINE)
-    assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in report.stdout
+    assert re.search(rf"^{BEST} +yes +(damaged|0\.0\.9) ", report.stdout, re.MULTILINE)
+    assert f"-m pip install --force-reinstall --no-deps ndkernels-{BEST}==" in report.stdout
 
 
 @pytest.mark.parametrize("kept", [0, 20, 0.5, 0.99])
-def test_a_truncated_library(avx2: tuple[Environment, Path], kept: float) -> None:
-    environment, library = avx2
+def test_a_truncated_library(best: tuple[Environment, Path], kept: float) -> None:
+    environment, library = best
     content = library.read_bytes()
     unlink_and_write(library, content[: int(kept if kept > 1 else kept * len(content))])
     assert_falls_back(environment, "bytes")
 
 
 @pytest.mark.parametrize("kept", [20, 0.5])
-def test_a_truncated_library_whose_manifest_was_made_to_fit(avx2: tuple[Environment, Path], kept: float) -> None:
+def test_a_truncated_library_whose_manifest_was_made_to_fit(best: tuple[Environment, Path], kept: float) -> None:
     # dlopen maps what the headers promise; touching what lies past the end of the file is a SIGBUS, not an error.
-    environment, library = avx2
+    environment, library = best
     content = library.read_bytes()
     unlink_and_write(library, content[: int(kept if kept > 1 else kept * len(content))])
     describe(library)
     assert_falls_back(environment)
 
 
-def test_a_library_of_a_foreign_architecture(avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_a_library_of_a_foreign_architecture(best: tuple[Environment, Path]) -> None:
+    environment, library = best
     content = bytearray(library.read_bytes())
     content[18:20] = (183).to_bytes(2, "little")  # e_machine: EM_AARCH64
     unlink_and_write(library, bytes(content))
-    assert_falls_back(environment, "libndkernels_avx2.so")
+    assert_falls_back(environment, f"libndkernels_{BEST}.so")
 
 
-def test_a_library_of_another_abi_version(avx2: tuple[Environment, Path], compiler: str, tmp_path: Path) -> None:
-    environment, library = avx2
+def test_a_library_of_another_abi_version(best: tuple[Environment, Path], compiler: str, tmp_path: Path) -> None:
+    environment, library = best
     source = tmp_path / "newer.c"
     source.write_text(
         "int ndkernels_open(unsigned major, const void *host, const void **table) { return major == 99 ? 0 : 4; }\n"
@@ -103,8 +108,8 @@ def test_a_library_of_another_abi_version(avx2: tuple[Environment, Path], compil
     assert_falls_back(environment, "ABI")
 
 
-def test_a_library_that_is_none_of_ours(avx2: tuple[Environment, Path], compiler: str, tmp_path: Path) -> None:
-    environment, library = avx2
+def test_a_library_that_is_none_of_ours(best: tuple[Environment, Path], compiler: str, tmp_path: Path) -> None:
+    environment, library = best
     (tmp_path / "other.c").write_text("int other(void) { return 1; }\n")
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-o", str(tmp_path / "other.so"), str(tmp_path / "other.c")], check=True
@@ -115,9 +120,9 @@ def test_a_library_that_is_none_of_ours(avx2: tuple[Environment, Path], compiler
 
 
 def test_a_classifier_wheel_of_another_version_is_refused_with_the_command_that_mends_it(
-    avx2: tuple[Environment, Path],
+    best: tuple[Environment, Path],
 ) -> None:
-    environment, library = avx2
+    environment, library = best
     manifest = library.parent / "MANIFEST"
     text = manifest.read_text()
     version = text.partition("Version: ")[2]
@@ -125,26 +130,26 @@ def test_a_classifier_wheel_of_another_version_is_refused_with_the_command_that_
     lines = ["Version: 0.0.9" if line.startswith("Version:") else line for line in text.splitlines()]
     unlink_and_write(manifest, ("\n".join(lines) + "\n").encode())
     assert_falls_back(environment, "0.0.9")
-    result = environment.script("import ndkernels", check=False, NDKERNELS_CLASSIFIER="avx2")
+    result = environment.script("import ndkernels", check=False, NDKERNELS_CLASSIFIER=BEST)
     assert result.returncode == 1
     assert "VersionMismatchError" in result.stderr
-    assert "-m pip install --force-reinstall --no-deps ndkernels-avx2==" in result.stderr
+    assert f"-m pip install --force-reinstall --no-deps ndkernels-{BEST}==" in result.stderr
 
 
-def test_a_damaged_manifest(avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_a_damaged_manifest(best: tuple[Environment, Path]) -> None:
+    environment, library = best
     unlink_and_write(library.parent / "MANIFEST", b"\x00\xff nothing")
     assert_falls_back(environment, "MANIFEST")
 
 
-def test_a_missing_library(avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_a_missing_library(best: tuple[Environment, Path]) -> None:
+    environment, library = best
     library.unlink()
     assert_falls_back(environment)
 
 
-def test_nothing_left_to_load_names_the_cause_and_the_cure(avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_nothing_left_to_load_names_the_cause_and_the_cure(best: tuple[Environment, Path]) -> None:
+    environment, library = best
     library.unlink()
     shutil.rmtree(environment.site_packages / "ndkernels" / "classifiers")
     result = environment.script("import ndkernels", check=False)

@@ -15,10 +15,15 @@ from typing import Any
 import pytest
 
 from environments import Environment
+from machines import VARIANT_OF, level_here
 from variantkit.host import detect
 from variantkit.report import locate
 
 pytestmark = pytest.mark.wheels
+
+BEST = VARIANT_OF[level_here()]
+"""The best classifier that runs here; these tests need a CPU with AVX2."""
+OTHER = next(name for name in VARIANT_OF.values() if name != BEST)
 
 # What depends on the machine that runs these tests, and on what else it does.
 MACHINE = "busy,fewer-cpus,hidden-features,no-avx,sources-disagree,too-many-threads"
@@ -80,11 +85,11 @@ def version(root: Path) -> str:
 
 
 @pytest.fixture
-def avx2(environment_of_all: Environment) -> tuple[Environment, Path]:
-    """An environment in which avx2 is the best installed classifier, and its library."""
+def best(environment_of_all: Environment) -> tuple[Environment, Path]:
+    """An environment in which the best classifier for this machine is the only one beside the base installed classifier, and its library."""
     assert "avx2" in detect().features, "these tests need a CPU with AVX2"
-    environment_of_all.pip("uninstall", "--yes", "ndkernels-avx512")
-    return environment_of_all, environment_of_all.site_packages / "ndkernels_avx2" / "libndkernels_avx2.so"
+    environment_of_all.pip("uninstall", "--yes", f"ndkernels-{OTHER}")
+    return environment_of_all, environment_of_all.site_packages / f"ndkernels_{BEST}" / f"libndkernels_{BEST}.so"
 
 
 def test_healthy_in_each_way_that_it_is_called(installed_all: Environment, root: Path) -> None:
@@ -145,9 +150,9 @@ def test_a_better_classifier_is_missing(fresh_environment: Environment, index: s
 
 
 def test_a_damaged_library_is_not_started_and_the_command_mends_it(
-    avx2: tuple[Environment, Path], index: str, version: str
+    best: tuple[Environment, Path], index: str, version: str
 ) -> None:
-    environment, library = avx2
+    environment, library = best
     content = bytearray(library.read_bytes())
     content[len(content) // 2] ^= 1
     replace(library, bytes(content))
@@ -156,18 +161,18 @@ def test_a_damaged_library_is_not_started_and_the_command_mends_it(
     assert set(found) == {"library-damaged"}
     assert "its SHA-256 is" in found["library-damaged"]["message"]
     damage = {item["name"]: item["damage"] for item in report["distributions"]}
-    assert damage["ndkernels-avx2"] == ["ndkernels_avx2/libndkernels_avx2.so has other bytes than RECORD says"]
-    assert (report["import"]["classifier"], report["import"]["held_back"]) == ("generic", "avx2")
-    assert runs(report)["avx2"]["outcome"] == "not run"
+    assert damage[f"ndkernels-{BEST}"] == [f"ndkernels_{BEST}/libndkernels_{BEST}.so has other bytes than RECORD says"]
+    assert (report["import"]["classifier"], report["import"]["held_back"]) == ("generic", BEST)
+    assert runs(report)[BEST]["outcome"] == "not run"
     assert runs(report)["generic"]["outcome"] == "passed"
     words = found["library-damaged"]["mend"].split()
-    assert words[1:] == ["-m", "pip", "install", "--force-reinstall", "--no-deps", f"ndkernels-avx2=={version}"]
+    assert words[1:] == ["-m", "pip", "install", "--force-reinstall", "--no-deps", f"ndkernels-{BEST}=={version}"]
     environment.pip(*words[3:4], "--index-url", index, *words[4:])
     assert doctor(environment, "--ignore", "better-classifier")[::2] == (0, {})
 
 
-def test_a_library_that_was_cut_short(avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_a_library_that_was_cut_short(best: tuple[Environment, Path]) -> None:
+    environment, library = best
     replace(library, library.read_bytes()[:1000])
     status, report, found = doctor(environment)
     assert status == 1
@@ -175,21 +180,21 @@ def test_a_library_that_was_cut_short(avx2: tuple[Environment, Path]) -> None:
     assert report["import"]["classifier"] == "generic"
 
 
-def test_a_classifier_of_another_version(avx2: tuple[Environment, Path], version: str) -> None:
-    environment, library = avx2
+def test_a_classifier_of_another_version(best: tuple[Environment, Path], version: str) -> None:
+    environment, library = best
     set_manifest(library, Version="0.0.9")
     record_again(library)
     status, report, found = doctor(environment)
     assert status == 1
-    assert f"avx2 is of version 0.0.9, and ndkernels is {version}" in found["version-mismatch"]["message"]
-    assert found["version-mismatch"]["mend"].endswith(f"ndkernels-avx2=={version}")
-    assert runs(report)["avx2"]["outcome"] == "not run"
+    assert f"{BEST} is of version 0.0.9, and ndkernels is {version}" in found["version-mismatch"]["message"]
+    assert found["version-mismatch"]["mend"].endswith(f"ndkernels-{BEST}=={version}")
+    assert runs(report)[BEST]["outcome"] == "not run"
 
 
-def test_an_install_that_is_there_twice(avx2: tuple[Environment, Path], tmp_path: Path) -> None:
-    environment, _ = avx2
+def test_an_install_that_is_there_twice(best: tuple[Environment, Path], tmp_path: Path) -> None:
+    environment, _ = best
     other = tmp_path / "other"
-    for folder in ("ndkernels", "ndkernels_avx2"):
+    for folder in ("ndkernels", f"ndkernels_{BEST}"):
         shutil.copytree(environment.site_packages / folder, other / folder)
     for info in environment.site_packages.glob("ndkernels*.dist-info"):
         shutil.copytree(info, other / info.name)
@@ -198,13 +203,13 @@ def test_an_install_that_is_there_twice(avx2: tuple[Environment, Path], tmp_path
     # Two distributions, the package and two libraries are one thing.
     (finding,) = report["findings"]
     assert finding["message"] == (
-        f"ndkernels and ndkernels-avx2 are there twice: in {other}, where ndkernels is imported from, and in "
+        f"ndkernels and ndkernels-{BEST} are there twice: in {other}, where ndkernels is imported from, and in "
         f"{environment.site_packages}."
     )
     assert finding["mend"] == "unset PYTHONPATH"
     assert report["import"]["path"].startswith(str(other))
     # Damage that is only in that copy is gone with it.
-    replace(other / "ndkernels_avx2" / "libndkernels_avx2.so", b"short")
+    replace(other / f"ndkernels_{BEST}" / f"libndkernels_{BEST}.so", b"short")
     (other / "ndkernels" / "_threads.py").unlink()
     (finding,) = doctor(environment, PYTHONPATH=str(other))[1]["findings"]
     assert {each["rule"] for each in finding["follows"]} >= {"package-damaged", "import-failed"}
@@ -213,9 +218,9 @@ def test_an_install_that_is_there_twice(avx2: tuple[Environment, Path], tmp_path
     assert subprocess.run(["bash", "-c", script], cwd="/", env=shell, capture_output=True, check=False).returncode == 0
 
 
-def test_one_release_over_another(avx2: tuple[Environment, Path], index: str) -> None:
+def test_one_release_over_another(best: tuple[Environment, Path], index: str) -> None:
     """As images of containers get it whose layers are copied over each other."""
-    environment, library = avx2
+    environment, library = best
     site = environment.site_packages
     for info in list(site.glob("ndkernels*-0.1.0.dist-info")):
         old = site / info.name.replace("0.1.0", "0.0.9")
@@ -227,51 +232,51 @@ def test_one_release_over_another(avx2: tuple[Environment, Path], index: str) ->
     status, report, found = doctor(environment)
     assert status == 1
     assert set(found) == {"duplicate"}
-    assert "ndkernels 0.0.9 and 0.1.0; ndkernels-avx2 0.0.9 and 0.1.0" in found["duplicate"]["message"]
+    assert f"ndkernels 0.0.9 and 0.1.0; ndkernels-{BEST} 0.0.9 and 0.1.0" in found["duplicate"]["message"]
     (finding,) = report["findings"]
     assert {each["rule"] for each in finding["follows"]} >= {"package-damaged", "library-damaged", "import-failed"}
     follow(environment, finding["mend"], index)
     assert doctor(environment)[::2] == (0, {})
 
 
-def test_a_manifest_that_was_deleted(avx2: tuple[Environment, Path], index: str, version: str) -> None:
+def test_a_manifest_that_was_deleted(best: tuple[Environment, Path], index: str, version: str) -> None:
     """pip takes the classifier for installed, and would do nothing."""
-    environment, library = avx2
+    environment, library = best
     (library.parent / "MANIFEST").unlink()
     for record in (True, False):
         if not record:
             (library.parent / "MANIFEST").unlink()
-            next(environment.site_packages.glob("ndkernels_avx2-*.dist-info/RECORD")).unlink()
+            next(environment.site_packages.glob(f"ndkernels_{BEST}-*.dist-info/RECORD")).unlink()
         status, _, found = doctor(environment, "--ignore", "unchecked")
         assert status == 1
         (rule,) = found
         assert rule == ("package-damaged" if record else "better-classifier")
-        assert found[rule]["mend"].endswith(f" --force-reinstall --no-deps ndkernels-avx2=={version}")
+        assert found[rule]["mend"].endswith(f" --force-reinstall --no-deps ndkernels-{BEST}=={version}")
         if record:
             follow(environment, found[rule]["mend"], index)
             assert doctor(environment)[::2] == (0, {})
 
 
 def test_a_library_that_was_replaced_with_its_manifest(
-    avx2: tuple[Environment, Path], compiler: str, root: Path, version: str, index: str
+    best: tuple[Environment, Path], compiler: str, root: Path, version: str, index: str
 ) -> None:
-    environment, library = avx2
+    environment, library = best
     build_crash(compiler, root, library, version, "-DCRASH_IN_OPEN", record=False)
     status, report, found = doctor(environment)
     assert status == 1
     assert set(found) == {"library-damaged"}
     assert "its library and its MANIFEST were overwritten after it was installed" in found["library-damaged"]["message"]
-    assert {name: run["outcome"] for name, run in runs(report).items()} == {"generic": "passed", "avx2": "not run"}
-    assert (report["import"]["outcome"], report["import"]["held_back"]) == ("passed", "avx2")
+    assert {name: run["outcome"] for name, run in runs(report).items()} == {"generic": "passed", BEST: "not run"}
+    assert (report["import"]["outcome"], report["import"]["held_back"]) == ("passed", BEST)
     follow(environment, found["library-damaged"]["mend"], index)
     assert doctor(environment)[::2] == (0, {})
 
 
 def test_what_was_installed_from_a_file_is_installed_from_it_again(
-    avx2: tuple[Environment, Path], wheelhouse: Path
+    best: tuple[Environment, Path], wheelhouse: Path
 ) -> None:
-    environment, library = avx2
-    (wheel,) = wheelhouse.glob("ndkernels_avx2-*.whl")
+    environment, library = best
+    (wheel,) = wheelhouse.glob(f"ndkernels_{BEST}-*.whl")
     nothing = {name: "" for name in os.environ if name.startswith(("PIP_", "UV_"))} | {"PIP_CONFIG_FILE": os.devnull}
     replace(library, library.read_bytes()[:1000])
     finding = doctor(environment, **nothing)[2]["library-damaged"]
@@ -314,7 +319,7 @@ def build_crash(compiler: str, root: Path, library: Path, version: str, *options
     """Put a library that crashes in the place of an installed one, with a MANIFEST that describes it."""
     built = library.parent.parent / "built.so"
     source = root / "tests" / "data" / "libraries" / "crash.c"
-    defines = ['-DCRASH_CLASSIFIER="avx2"', f'-DCRASH_VERSION="{version}"', *options]
+    defines = [f'-DCRASH_CLASSIFIER="{BEST}"', f'-DCRASH_VERSION="{version}"', *options]
     warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     include = f"-I{root / 'native' / 'include'}"
     command = [compiler, *warnings, "-shared", "-fPIC", include, *defines, str(source), "-o", str(built)]
@@ -327,26 +332,26 @@ def build_crash(compiler: str, root: Path, library: Path, version: str, *options
 
 
 def test_a_crash_is_contained_and_named(
-    avx2: tuple[Environment, Path], compiler: str, root: Path, version: str
+    best: tuple[Environment, Path], compiler: str, root: Path, version: str
 ) -> None:
-    environment, library = avx2
+    environment, library = best
     build_crash(compiler, root, library, version)
     status, report, found = doctor(environment, "--ignore", "better-classifier")
     assert status == 1
     assert set(found) == {"self-test-crashed"}
     message = found["self-test-crashed"]["message"]
-    assert message == "The classifier avx2 crashed: it died by SIGILL (Illegal instruction) in 'add float32'."
+    assert message == f"The classifier {BEST} crashed: it died by SIGILL (Illegal instruction) in 'add float32'."
     assert "set NDKERNELS_CLASSIFIER=generic" in found["self-test-crashed"]["mend"]
-    assert runs(report)["avx2"]["outcome"] == "crashed"
+    assert runs(report)[BEST]["outcome"] == "crashed"
     assert runs(report)["generic"]["outcome"] == "passed"
     # What is to be set helps.
     assert doctor(environment, NDKERNELS_CLASSIFIER="generic")[1]["import"]["why"] == ""
 
 
 def test_a_library_that_kills_the_import(
-    avx2: tuple[Environment, Path], compiler: str, root: Path, version: str
+    best: tuple[Environment, Path], compiler: str, root: Path, version: str
 ) -> None:
-    environment, library = avx2
+    environment, library = best
     build_crash(compiler, root, library, version, "-DCRASH_IN_OPEN")
     assert environment.script("import ndkernels", check=False).returncode == -11
     status, report, found = doctor(environment, "--ignore", "better-classifier")
@@ -361,8 +366,8 @@ def test_a_library_that_kills_the_import(
     "damage",
     ["binding-cut", "binding-gone", "no-classifiers", "no-catalogue", "bad-catalogue", "half-package", "no-numpy"],
 )
-def test_no_broken_install_breaks_the_doctor(damage: str, avx2: tuple[Environment, Path]) -> None:
-    environment, library = avx2
+def test_no_broken_install_breaks_the_doctor(damage: str, best: tuple[Environment, Path]) -> None:
+    environment, library = best
     package = environment.site_packages / "ndkernels"
     (binding,) = package.glob("_binding*.so")
     expected = "package-damaged"
