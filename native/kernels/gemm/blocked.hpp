@@ -84,7 +84,8 @@ Plan plan_for(const Product<T> &product) {
         const bool many_rows = product.m > 5 * kTileRows;
         const bool many_columns = product.n > 3 * kWidth;
         return {false, left && (strided || (product.m * product.k > kSmall && many_columns) || product.n > 16 * kWidth),
-                right && (product.b.column != 1 || (product.k * product.n > kSmall && many_rows))};
+                right && (product.b.column != 1 || product.b.row == 0 || // a block takes b_step 0 for packed
+                          (product.k * product.n > kSmall && many_rows))};
     }
 }
 
