@@ -29,7 +29,7 @@ else:
 _SANITIZERS = {"address,undefined": "libasan.so", "thread": "libtsan.so"}
 # Python keeps memory until it ends, which is no leak; a child that forks from threads is what the tests do on purpose.
 _OPTIONS = {
-    "ASAN_OPTIONS": "detect_leaks=0:strict_init_order=1:alloc_dealloc_mismatch=0",
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:strict_init_order=1:alloc_dealloc_mismatch=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": f"die_after_fork=0:halt_on_error=1:suppressions={ROOT / 'tests' / 'data' / 'tsan.txt'}",
 }

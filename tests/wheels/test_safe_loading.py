@@ -219,7 +219,7 @@ def test_wheels_on_the_path_are_told_to_be_unpacked(installed_all: Environment, 
 def test_an_application_in_one_file_is_told_to_be_unpacked(
     installed_all: Environment, compressed: bool, tmp_path: Path
 ) -> None:
-    for name in ("ndkernels", "ndkernels_avx2", "variantkit"):
+    for name in ("ndkernels", "ndkernels_avx2", "ndkernels_avx512", "variantkit"):
         shutil.copytree(installed_all.site_packages / name, tmp_path / "app" / name)
     (tmp_path / "app" / "__main__.py").write_text("import ndkernels\n")
     target = tmp_path / "app.pyz"

@@ -44,8 +44,17 @@ static ndk_status matmul(const ndk_host *host, const ndk_tensor *x1, const ndk_t
     return NDK_OK;
 }
 
-static const ndk_table crash = {
-    sizeof(ndk_table), NDK_ABI_MAJOR, NDK_ABI_MINOR, CRASH_CLASSIFIER, CRASH_VERSION, unary, binary, reduce, matmul};
+static const ndk_table crash = {sizeof(ndk_table),
+                                NDK_ABI_MAJOR,
+                                NDK_ABI_MINOR,
+                                CRASH_CLASSIFIER,
+                                CRASH_VERSION,
+                                unary,
+                                binary,
+                                reduce,
+                                matmul,
+                                NULL,
+                                0};
 
 NDK_EXPORT ndk_status ndkernels_open(uint32_t abi_major, const ndk_host *host, const ndk_table **table) {
     (void)abi_major, (void)host;
