@@ -50,7 +50,7 @@ def test_a_status_becomes_an_exception_that_names_the_library(probe: None) -> No
     x = np.ones((2, 2))
     with pytest.raises(RuntimeError, match=r"the kernel library 'probe' refused the arguments of binary with status 1"):
         ndkernels.add(x, x)
-    with pytest.raises(RuntimeError, match=r"the kernel library 'probe' refused the arguments of binary with status 2"):
+    with pytest.raises(RuntimeError, match=r"the kernel library 'probe' refused the arguments of matmul with status 2"):
         ndkernels.matmul(x, x)
     with pytest.raises(MemoryError):
         ndkernels.sum(x)
