@@ -61,7 +61,7 @@ def logged(library: str) -> list[str]:
 import array, sys
 from ndkernels import _binding
 _binding.use(_binding.open_library(sys.argv[1]))
-_binding.relu(array.array("d", [1.0]))
+_binding.elementwise("relu", "(x, /, *, out=None)", "", "m")(array.array("d", [1.0]))
 """
     result = subprocess.run(
         [sys.executable, "-c", code, library],
@@ -89,7 +89,7 @@ spec = importlib.util.spec_from_file_location("_binding", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 try:
-    module.relu(array.array("d", [1.0]))
+    module.elementwise("relu", "(x, /, *, out=None)", "", "m")(array.array("d", [1.0]))
 except RuntimeError as error:
     print(error)
 """
