@@ -25,6 +25,7 @@ _SIZES = (0, 1, 3, 7, 8, 17, 67)
 # Enough for several threads (elementwise/visit.hpp, reduction: grains of up to 2^18 elements; matmul.cpp: of 2^20 products).
 _MANY = 2**20 + 3
 _DTYPES = {"float32": 2.0**-23, "float64": 2.0**-52}
+_OPERATOR_DTYPES = tuple(_DTYPES)
 _SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -2.5)
 
 
@@ -69,6 +70,7 @@ def _checks(library: Library) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"copy {dtype}", _bound(_copy, dtype)
         yield f"sum {dtype}", _bound(_sum, dtype)
         yield f"matmul {dtype}", _bound(_matmul, dtype)
+    for dtype in _OPERATOR_DTYPES:
         for names, function in CHECKS.items():
             yield f"{', '.join(names)} {dtype}", _bound(function, dtype)
 
