@@ -8,7 +8,6 @@ import pytest
 
 import ndkernels
 
-
 HALVES = (np.dtype("float16"), np.dtype(ml_dtypes.bfloat16))
 SHAPES = [(1, 1, 1), (3, 2, 5), (13, 17, 33), (1, 40, 50), (40, 50, 1), (65, 300, 67), (500, 20, 530), (7, 1100, 9)]
 

@@ -87,7 +87,7 @@ struct LoopNest {
     std::int64_t size = 1;                     // product of shape
 
     // Adds one axis at its place in the order.
-    void insert(std::int64_t extent, const std::int64_t (&stride)[Count]) {
+    [[gnu::noinline]] void insert(std::int64_t extent, const std::int64_t (&stride)[Count]) {
         size *= extent;
         if (extent == 1) {
             return;
@@ -109,7 +109,7 @@ struct LoopNest {
     }
 
     // Joins neighbours; to be called once, after the last insert.
-    void merge() {
+    [[gnu::noinline]] void merge() {
         int kept = 0;
         for (int axis = 1; axis < ndim; ++axis) {
             bool joined = true;
@@ -128,7 +128,7 @@ struct LoopNest {
     }
 
     // Makes the longest loop the innermost one where that one is too short to fill vectors.
-    void prefer_long_inner(std::int64_t enough) {
+    [[gnu::noinline]] void prefer_long_inner(std::int64_t enough) {
         if (ndim < 2 || shape[ndim - 1] >= enough) {
             return;
         }

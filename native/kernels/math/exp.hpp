@@ -94,7 +94,11 @@ template <typename T>
 [[gnu::always_inline]] inline Vec<T> exp_of(Vec<T> x) {
     Vec<T> n;
     const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), n);
+#if defined(__FMA__)
     return scaled<T>((polynomial(ExpConstants<T>::kQ, r) * r + T{1}) * r + T{1}, n);
+#else // r comes in unrounded; the form above rounds it twice more
+    return scaled<T>((polynomial(ExpConstants<T>::kQ, r) * r * r + r) + T{1}, n);
+#endif
 }
 
 // exp(x) - 1 for -60 <= x <= 60, without loss near 0.

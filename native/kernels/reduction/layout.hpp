@@ -33,8 +33,8 @@ struct ReductionLayout {
 
     // At most `most` outputs in a cell of consecutive columns, and `scattered` in one of others. `in_order`: the units
     // are in the order that C has for the axes that go, and not in that of their memory.
-    ReductionLayout(const ndk_tensor *x, const ndk_tensor *out, std::int64_t item, std::int64_t most,
-                    std::int64_t scattered, bool in_order) {
+    [[gnu::noinline]] ReductionLayout(const ndk_tensor *x, const ndk_tensor *out, std::int64_t item, std::int64_t most,
+                                      std::int64_t scattered, bool in_order) {
         for (std::int32_t axis = 0; axis < x->ndim; ++axis) {
             if (out->shape[axis] == x->shape[axis]) {
                 kept.insert(x->shape[axis], {x->strides[axis], out->strides[axis]});
