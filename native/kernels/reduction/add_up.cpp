@@ -83,7 +83,7 @@ struct FoldAll {
 
 private:
     // `vectors` >= 1
-    static Vec<T> fold_vectors(const T *x, std::int64_t vectors) {
+    [[gnu::noinline]] static Vec<T> fold_vectors(const T *x, std::int64_t vectors) {
         if (vectors > kBlock) {
             const std::int64_t half = (vectors / 2 + kBlock - 1) / kBlock * kBlock;
             return kFold(fold_vectors(x, half), fold_vectors(x + half * kLanes<T>, vectors - half));

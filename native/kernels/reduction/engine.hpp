@@ -95,6 +95,9 @@ private:
     static_assert(Operation::kLeaf >= kGathered);
     static constexpr std::int64_t kWidest = Operation::kRowBytes / static_cast<std::int64_t>(sizeof(In));
 
+    // What calls itself is kept from being unrolled into itself: it would be a third of the library's code and
+    // compilation.
+
     // Depth of the tree over rows, whose states need memory.
     std::int64_t levels_of_rows() const {
         std::int64_t levels = 0;
@@ -128,7 +131,7 @@ private:
         }
     }
 
-    void merge_groups(State *states, std::int64_t groups, std::int64_t cell) const {
+    [[gnu::noinline]] void merge_groups(State *states, std::int64_t groups, std::int64_t cell) const {
         const std::int64_t state = Operation::kPlanes * plane_;
         const auto elements = [&](std::int64_t from, std::int64_t to) {
             return layout_.elements_before(group_begin(groups, to)) -
@@ -168,7 +171,7 @@ private:
         return begin + ((end - begin + 1) / 2 + unit - 1) / unit * unit;
     }
 
-    void reduce_runs(const char *x, std::int64_t begin, std::int64_t end, State *state) const {
+    [[gnu::noinline]] void reduce_runs(const char *x, std::int64_t begin, std::int64_t end, State *state) const {
         State other[Operation::kPlanes];
         if (end - begin > kLeafRuns) {
             const std::int64_t middle = middle_of(begin, end, kLeafRuns);
@@ -215,8 +218,8 @@ private:
         }
     }
 
-    void reduce_rows(const char *x, std::int64_t width, std::int64_t begin, std::int64_t end, State *states,
-                     State *spare) const {
+    [[gnu::noinline]] void reduce_rows(const char *x, std::int64_t width, std::int64_t begin, std::int64_t end,
+                                       State *states, State *spare) const {
         if (end - begin > Operation::kLeafRows) {
             const std::int64_t middle = middle_of(begin, end, Operation::kLeafRows);
             State *next = spare + Operation::kPlanes * plane_;
