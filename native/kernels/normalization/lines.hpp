@@ -25,7 +25,8 @@ class Lines {
 public:
     Lines(const ndk_tensor *const (&tensors)[Count], std::int32_t axis) : Lines(tensors, axis, axis + 1) {}
 
-    Lines(const ndk_tensor *const (&tensors)[Count], std::int32_t axis, std::int32_t end) : axes_(end - axis) {
+    [[gnu::noinline]] Lines(const ndk_tensor *const (&tensors)[Count], std::int32_t axis, std::int32_t end)
+        : axes_(end - axis) {
         for (std::int32_t i = 0; i < tensors[0]->ndim; ++i) {
             const std::int64_t extent = tensors[0]->shape[i];
             if (i >= axis && i < end) {
@@ -159,13 +160,13 @@ private:
         }
     }
 
-    void collect(int view, char *from, T *line) const {
+    [[gnu::noinline]] void collect(int view, char *from, T *line) const {
         for_rows(view, from, [&](const char *row, std::int64_t done) {
             gather(row, strides_[view][axes_ - 1], line + done, shape_[axes_ - 1]);
         });
     }
 
-    void spread(char *to, const T *line) const {
+    [[gnu::noinline]] void spread(char *to, const T *line) const {
         for_rows(0, to, [&](char *row, std::int64_t done) {
             scatter(line + done, row, strides_[0][axes_ - 1], shape_[axes_ - 1]);
         });
