@@ -12,6 +12,7 @@
 #define NDK_MATH_ERF_HPP
 
 #include "math/exp.hpp"
+#include "math/piecewise.hpp"
 
 namespace ndk {
 
@@ -112,6 +113,33 @@ template <typename T>
     return (x > C::kVanishes) | (x == T{0}) ? x
                                             : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
+
+#if defined(__AVX512F__)
+template <>
+[[gnu::always_inline]] inline Vec<float> erf_of<float>(Vec<float> x) {
+    const Vec<float> a = lesser<float>(splat(3.93f), magnitude_of<float>(x)); // NaN passes
+    Vec<float> low;
+    return with_sign_of<float>(lesser<float>(splat(1.0f), a * piecewise(kErfPieces, a, low)), x);
+}
+
+// max(x, 0) - |x| Phi(-|x|)
+template <>
+[[gnu::always_inline]] inline Vec<float> gelu_of<float>(Vec<float> x) {
+    const Vec<float> a = lesser<float>(splat(ErfConstants<float>::kVanishes), magnitude_of<float>(x));
+    const Vec<float> square = a * a;
+    const Vec<float> low = product_error<float>(a, a, square);
+    Vec<float> n;
+    const Vec<float> r = reduce_by_ln2<float>(square * -0.5f, n) - low * 0.5f;
+    const Vec<float> minus1 = polynomial(ExpConstants<float>::kQ, r) * r * r + r;
+    Vec<float> factor_low;
+    const Vec<float> factor = piecewise(kGeluPieces, a, factor_low);
+    const Vec<float> rest = factor * minus1 + factor_low;
+    const Vec<float> tail = factor + rest;
+    const Vec<float> product = a * tail + a * (rest - (tail - factor));
+    const Vec<float> result = greater<float>(Vec<float>{}, x) - scaled<float>(product, n);
+    return x < -ErfConstants<float>::kVanishes ? x * 0.0f : result; // -inf gives NaN, as in torch
+}
+#endif
 
 } // namespace ndk
 #endif // NDK_MATH_ERF_HPP

@@ -90,15 +90,27 @@ template <typename T>
     return exp_parts_of_reduced<T>(r, n);
 }
 
+// exp(x) for a clamped x.
 template <typename T>
-[[gnu::always_inline]] inline Vec<T> exp_of(Vec<T> x) {
+[[gnu::always_inline]] inline Vec<T> exp_bounded(Vec<T> x) {
     Vec<T> n;
-    const Vec<T> r = reduce_by_ln2<T>(exp_clamped<T>(x), n);
+    const Vec<T> r = reduce_by_ln2<T>(x, n);
 #if defined(__FMA__)
     return scaled<T>((polynomial(ExpConstants<T>::kQ, r) * r + T{1}) * r + T{1}, n);
 #else // r comes in unrounded; the form above rounds it twice more
     return scaled<T>((polynomial(ExpConstants<T>::kQ, r) * r * r + r) + T{1}, n);
 #endif
+}
+
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> exp_of(Vec<T> x) {
+    return exp_bounded<T>(exp_clamped<T>(x));
+}
+
+// exp(x) where x is not positive, or NaN.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> exp_of_negative(Vec<T> x) {
+    return exp_bounded<T>(greater<T>(splat(ExpConstants<T>::kLowest), x)); // NaN passes
 }
 
 // exp(x) - 1 for -60 <= x <= 60, without loss near 0.

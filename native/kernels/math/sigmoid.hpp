@@ -6,6 +6,7 @@
 #define NDK_MATH_SIGMOID_HPP
 
 #include "math/exp.hpp"
+#include "math/piecewise.hpp"
 
 namespace ndk {
 
@@ -42,6 +43,15 @@ template <typename T>
     const Vec<T> e = expm1_bounded<T>(bounded + bounded);
     return with_sign_of<T>(quotient<T>(e, e + T{2}), x);
 }
+
+#if defined(__AVX512F__)
+template <>
+[[gnu::always_inline]] inline Vec<float> tanh_of<float>(Vec<float> x) {
+    const Vec<float> a = lesser<float>(splat(9.05f), magnitude_of<float>(x)); // NaN passes
+    Vec<float> low;
+    return with_sign_of<float>(lesser<float>(splat(1.0f), a * piecewise(kTanhPieces, a, low)), x);
+}
+#endif
 
 // exp(-|x|) / (1 + exp(-|x|)) on the negative side, 1 / (1 + exp(-x)) on the other.
 template <typename T>

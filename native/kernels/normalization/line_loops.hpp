@@ -5,7 +5,7 @@
 #ifndef NDK_NORMALIZATION_LINE_LOOPS_HPP
 #define NDK_NORMALIZATION_LINE_LOOPS_HPP
 
-#include "vec.hpp"
+#include "math/basic.hpp"
 
 namespace ndk {
 
@@ -28,68 +28,83 @@ template <typename T, typename Body, typename... Source>
     }
 }
 
-// The sum of body(elements...), pairwise over blocks of kSumBlock and with four accumulators in each.
+// keep(i, result, count) gets body(elements...) from element i on, `count` of them; the result is their sum, pairwise
+// over blocks of kSumBlock and with four accumulators in each.
 inline constexpr std::int64_t kSumBlock = 2048;
 
-template <typename T, typename Body, typename... Source>
-T sum_line(std::int64_t count, const Body &body, const Source *...source) {
+template <typename T, typename Keep, typename Body, typename... Source>
+T sum_kept(std::int64_t begin, std::int64_t count, const Keep &keep, const Body &body, const Source *...source) {
     if (count > kSumBlock) {
         const std::int64_t half = (count / 2 + kSumBlock - 1) / kSumBlock * kSumBlock;
-        return sum_line<T>(half, body, source...) + sum_line<T>(count - half, body, (source + half)...);
+        const T first = sum_kept<T>(begin, half, keep, body, source...);
+        return first + sum_kept<T>(begin + half, count - half, keep, body, source...);
     }
+    const std::int64_t end = begin + count;
     Vec<T> sums[4] = {};
-    std::int64_t i = 0;
-    for (; i + 4 * kLanes<T> <= count; i += 4 * kLanes<T>) {
+    std::int64_t i = begin;
+    for (; i + 4 * kLanes<T> <= end; i += 4 * kLanes<T>) {
         for (std::int64_t u = 0; u < 4; ++u) {
-            sums[u] += body(load(source + i + u * kLanes<T>)...);
+            const Vec<T> result = body(load(source + i + u * kLanes<T>)...);
+            keep(i + u * kLanes<T>, result, kLanes<T>);
+            sums[u] += result;
         }
     }
-    for (; i + kLanes<T> <= count; i += kLanes<T>) {
-        sums[0] += body(load(source + i)...);
+    for (; i + kLanes<T> <= end; i += kLanes<T>) {
+        const Vec<T> result = body(load(source + i)...);
+        keep(i, result, kLanes<T>);
+        sums[0] += result;
     }
     T total = sum_of_lanes<T>((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    if (i < count) {
+    if (i < end) {
+        const Vec<T> result = body(load_partial(source + i, end - i)...);
+        keep(i, result, end - i);
         alignas(kVectorBytes) T lanes[kLanes<T>];
-        store(lanes, body(load_partial(source + i, count - i)...));
-        for (std::int64_t rest = 0; i + rest < count; ++rest) {
+        store(lanes, result);
+        for (std::int64_t rest = 0; i + rest < end; ++rest) {
             total += lanes[rest];
         }
     }
     return total;
 }
 
-// The largest element; NaN where there is one.
+// The sum of body(elements...).
+template <typename T, typename Body, typename... Source>
+T sum_line(std::int64_t count, const Body &body, const Source *...source) {
+    return sum_kept<T>(0, count, [](std::int64_t, Vec<T>, std::int64_t) {}, body, source...);
+}
+
+// As map_line(), with the sum of what is written.
+template <typename T, typename Body, typename... Source>
+T map_line_sum(T *out, std::int64_t count, const Body &body, const Source *...source) {
+    const auto keep = [&](std::int64_t i, Vec<T> result, std::int64_t elements) {
+        if (elements == kLanes<T>) {
+            store(out + i, result);
+        } else {
+            store_partial(out + i, result, elements);
+        }
+    };
+    return sum_kept<T>(0, count, keep, body, source...);
+}
+
+// The largest of at least one element; where one is NaN, any of them or NaN.
 template <typename T>
 T largest(const T *x, std::int64_t count) {
     Vec<T> most[4];
     for (Vec<T> &each : most) {
         each = splat(x[0]);
     }
-    const auto take = [](Vec<T> &kept, Vec<T> next) {
-        kept = next > kept ? next : kept;
-        kept = next != next ? next : kept;
-    };
     std::int64_t i = 0;
     for (; i + 4 * kLanes<T> <= count; i += 4 * kLanes<T>) {
         for (std::int64_t u = 0; u < 4; ++u) {
-            take(most[u], load(x + i + u * kLanes<T>));
+            most[u] = greater<T>(most[u], load(x + i + u * kLanes<T>));
         }
     }
     for (; i + kLanes<T> <= count; i += kLanes<T>) {
-        take(most[0], load(x + i));
+        most[0] = greater<T>(most[0], load(x + i));
     }
-    take(most[0], most[1]);
-    take(most[2], most[3]);
-    take(most[0], most[2]);
-    alignas(kVectorBytes) T lanes[kLanes<T>];
-    store(lanes, most[0]);
-    T result = lanes[0];
-    const auto take_one = [&](T next) { result = next > result || next != next ? next : result; };
-    for (std::int64_t lane = 1; lane < kLanes<T>; ++lane) {
-        take_one(lanes[lane]);
-    }
+    T result = largest_of_lanes<T>(greater<T>(greater<T>(most[0], most[1]), greater<T>(most[2], most[3])));
     for (; i < count; ++i) {
-        take_one(x[i]);
+        result = x[i] > result ? x[i] : result;
     }
     return result;
 }

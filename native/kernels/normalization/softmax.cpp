@@ -23,13 +23,13 @@ T logarithm(T x) {
 template <typename T, bool Log>
 void softmax_line(T *out, const T *x, std::int64_t count) {
     const Vec<T> most = splat(largest(x, count));
+    const auto power = [&](Vec<T> each) { return exp_of_negative<T>(each - most); };
     if constexpr (Log) {
-        const T total = sum_line<T>(count, [&](Vec<T> each) { return vector_exp(each - most); }, x);
+        const T total = sum_line<T>(count, power, x);
         const Vec<T> shift = splat(logarithm(total));
         map_line(out, count, [&](Vec<T> each) { return (each - most) - shift; }, x);
     } else {
-        map_line(out, count, [&](Vec<T> each) { return vector_exp(each - most); }, x);
-        const Vec<T> scale = splat(T{1} / sum_line<T>(count, [](Vec<T> each) { return each; }, out));
+        const Vec<T> scale = splat(T{1} / map_line_sum<T>(out, count, power, x));
         map_line(out, count, [&](Vec<T> each) { return each * scale; }, out);
     }
 }
@@ -46,16 +46,11 @@ void softmax_block(T *out, std::int64_t out_step, const T *x, std::int64_t x_ste
     }
     for (std::int64_t i = 1; i < count; ++i) {
         map_line(
-            most, width,
-            [](Vec<T> kept, Vec<T> next) {
-                kept = next > kept ? next : kept;
-                return next != next ? next : kept;
-            },
-            most, stepped(x, x_step, i));
+            most, width, [](Vec<T> kept, Vec<T> next) { return greater<T>(kept, next); }, most, stepped(x, x_step, i));
     }
     for (std::int64_t i = 0; i < count; ++i) {
         T *to = stepped(out, out_step, i);
-        const auto power = [](Vec<T> each, Vec<T> top) { return vector_exp(each - top); };
+        const auto power = [](Vec<T> each, Vec<T> top) { return exp_of_negative<T>(each - top); };
         if constexpr (Log) {
             map_line(
                 total, width, [&](Vec<T> sum, Vec<T> each, Vec<T> top) { return sum + power(each, top); }, total,
