@@ -157,6 +157,13 @@ def test_another_version_is_refused_and_is_no_better_one() -> None:
     assert decision.defective == ("avx2",)
 
 
+def test_what_only_has_to_be_mended_is_better_than_what_comes_after_it() -> None:
+    mend_the_best = select(CATALOGUE, installed("generic") + installed("avx512", version="1.1.0"), host("zen5"))
+    assert (mend_the_best.chosen, mend_the_best.better, mend_the_best.defective) == ("generic", (), ("avx512",))
+    mend_another = select(CATALOGUE, installed("generic") + installed("avx2", version="1.1.0"), host("zen5"))
+    assert (mend_another.better, mend_another.defective) == (("avx512",), ("avx2",))
+
+
 def test_a_defective_one_below_the_chosen_one_is_not_mentioned() -> None:
     have = installed("avx512") + installed("avx2", defect="it is damaged")
     assert select(CATALOGUE, have, host("zen5")).defective == ()

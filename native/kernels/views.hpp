@@ -31,6 +31,15 @@ inline std::int64_t item_size(std::int32_t dtype) {
     }
 }
 
+// Of a tensor that lies without gaps.
+inline std::int64_t byte_count(const ndk_tensor *tensor) {
+    std::int64_t bytes = item_size(tensor->dtype);
+    for (std::int32_t axis = 0; axis < tensor->ndim; ++axis) {
+        bytes *= tensor->shape[axis];
+    }
+    return bytes;
+}
+
 inline bool is_float(std::int32_t dtype) { return dtype == NDK_FLOAT32 || dtype == NDK_FLOAT64; }
 
 // Whether `tensor` keeps the contract of ndkernels.h and has the data type `dtype`.

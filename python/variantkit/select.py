@@ -54,8 +54,9 @@ class Decision(Record):
 
     `rejected` has (name, why) for every other classifier of the kind. `missing` has the features that each classifier
     lacks here, none for those that run. `runnable` are those that this machine can run, installed or not, the highest
-    rank first; `recommended` is the first of them. `better` are those of them that are ranked higher than the chosen
-    one and not installed; `defective` those that are ranked higher and installed, but cannot be used.
+    rank first; `recommended` is the first of them. `defective` are those that are ranked higher than the chosen one and
+    installed, but cannot be used; `better` those that are ranked higher and not installed, and than every defective
+    one too: what is installed and only has to be mended is better than what comes after it.
     """
 
     chosen: str | None
@@ -123,8 +124,9 @@ def select(
         if row.name != chosen:
             why = obstacles[row.name] or _why_unused(catalogue, found.get(row.name), chosen, policy)
             rejected.append((row.name, why))
-    better = () if policy.forced else tuple(name for name in above if name not in found)
     defective = () if policy.forced else tuple(name for name in above if name in found)
+    beyond = above[: above.index(defective[0])] if defective else above
+    better = () if policy.forced else beyond
     idle = tuple(row.name for row in rows if row.name in found and obstacles[row.name])
     return Decision(
         chosen=chosen,

@@ -21,14 +21,8 @@ struct RowOf {
 // Of a result, in bytes: far more than the caches hold.
 inline constexpr std::int64_t kStreamFrom = std::int64_t{1} << 24;
 
-// Whether a result of so many elements had better not go through the caches.
-inline bool worth_streaming(const ndk_tensor *out) {
-    std::int64_t bytes = item_size(out->dtype);
-    for (std::int32_t axis = 0; axis < out->ndim; ++axis) {
-        bytes *= out->shape[axis];
-    }
-    return bytes >= kStreamFrom;
-}
+// Whether a result had better not go through the caches.
+inline bool worth_streaming(const ndk_tensor *out) { return byte_count(out) >= kStreamFrom; }
 
 // Visits the elements [begin, end) of a nest whose innermost loop, of `extent`, has been taken off: row by row, with
 // the place of the row's first element and their number.
