@@ -154,20 +154,39 @@ template <typename T>
 #endif
 }
 
-// a / b for a finite `a` and a normal `b` of magnitude below 2^126. The divider of 512-bit registers is slow: Newton's
-// iteration on the 14-bit estimate of 1 / b, then one correction of the quotient by its exact remainder, is faster and
-// wrong by no more than the last rounding.
+// An estimate of 1 / b for a normal `b` of magnitude below 2^126, which one of Newton's iterations brings to full
+// precision.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> reciprocal_estimate(Vec<T> b) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) {
+        return _mm512_rcp14_ps(b);
+    } else {
+        const Vec<T> inverse = _mm512_rcp14_pd(b);
+        return inverse + inverse * (T{1} - b * inverse);
+    }
+#else
+    return T{1} / b;
+#endif
+}
+
+// 1 / b for such a `b`, within 1 ulp.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> reciprocal(Vec<T> b) {
+    const Vec<T> inverse = reciprocal_estimate<T>(b);
+#if defined(__AVX512F__)
+    return inverse + inverse * (T{1} - b * inverse);
+#else
+    return inverse;
+#endif
+}
+
+// a / b for a finite `a` and such a `b`. The divider of 512-bit registers is slow: Newton's iteration, then one
+// correction of the quotient by its exact remainder, is faster and wrong by no more than the last rounding.
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> quotient(Vec<T> a, Vec<T> b) {
 #if defined(__AVX512F__)
-    Vec<T> inverse;
-    if constexpr (sizeof(T) == 4) {
-        inverse = _mm512_rcp14_ps(b);
-    } else {
-        inverse = _mm512_rcp14_pd(b);
-        inverse = inverse + inverse * (T{1} - b * inverse);
-    }
-    inverse = inverse + inverse * (T{1} - b * inverse);
+    const Vec<T> inverse = reciprocal<T>(b);
     const Vec<T> q = a * inverse;
     return q + (a - q * b) * inverse;
 #else
@@ -175,20 +194,14 @@ template <typename T>
 #endif
 }
 
-// 1 / b for such a `b`, within 1 ulp.
+// 1 / (b + b_low), where b_low is far smaller.
 template <typename T>
-[[gnu::always_inline]] inline Vec<T> reciprocal(Vec<T> b) {
+[[gnu::always_inline]] inline Vec<T> reciprocal(Vec<T> b, Vec<T> b_low) {
+    const Vec<T> inverse = reciprocal_estimate<T>(b);
 #if defined(__AVX512F__)
-    Vec<T> inverse;
-    if constexpr (sizeof(T) == 4) {
-        inverse = _mm512_rcp14_ps(b);
-    } else {
-        inverse = _mm512_rcp14_pd(b);
-        inverse = inverse + inverse * (T{1} - b * inverse);
-    }
-    return inverse + inverse * (T{1} - b * inverse);
+    return inverse + inverse * ((T{1} - b * inverse) - b_low * inverse);
 #else
-    return T{1} / b;
+    return inverse - inverse * (b_low * inverse);
 #endif
 }
 

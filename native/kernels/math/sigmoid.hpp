@@ -17,6 +17,8 @@ struct SigmoidConstants;
 template <>
 struct SigmoidConstants<float> {
     static constexpr float kTanhIsOne = 10.0f;
+    static constexpr float kSigmoidIsZero = -106.0f;
+    static constexpr float kSigmoidIsOne = 30.0f;
     static constexpr float kVanishes = -120.0f;    // x exp(x) is 0 from here on, and below
     static constexpr float kGeluVanishes = -12.0f; // as its exponent is then below kVanishes
     static constexpr float kScale = 0x1.988454p+0f;
@@ -28,6 +30,8 @@ struct SigmoidConstants<float> {
 template <>
 struct SigmoidConstants<double> {
     static constexpr double kTanhIsOne = 20.0;
+    static constexpr double kSigmoidIsZero = -750.0;
+    static constexpr double kSigmoidIsOne = 60.0;
     static constexpr double kVanishes = -760.0;
     static constexpr double kGeluVanishes = -22.0;
     static constexpr double kScale = 0x1.9884533d43651p+0;
@@ -53,12 +57,17 @@ template <>
 }
 #endif
 
-// exp(-|x|) / (1 + exp(-|x|)) on the negative side, 1 / (1 + exp(-x)) on the other.
+// With exp(x) = p 2^n, 1 / (1 + exp(-x)) = p 2^n / (1 + p 2^n) = 2^n / (2^n + 1 / p), where 1 / p = exp(-r).
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> sigmoid_of(Vec<T> x) {
-    const Vec<T> e = exp_of<T>(-magnitude_of<T>(x));
-    const Vec<T> sum = e + T{1};
-    return quotient<T>(x < T{0} ? e : splat(T{1}), Vec<T>{}, sum, e - (sum - T{1}));
+    using C = SigmoidConstants<T>;
+    Vec<T> n;
+    const Vec<T> bounded = greater<T>(splat(C::kSigmoidIsZero), lesser<T>(splat(C::kSigmoidIsOne), x)); // NaN passes
+    const Vec<T> r = reduce_by_ln2<T>(bounded, n);
+    const Vec<T> minus1 = polynomial(ExpConstants<T>::kQ, -r) * r * r - r;
+    const Vec<T> power = minus1 + T{1};
+    const Vec<T> low = minus1 - (power - T{1});
+    return scaled<T>(reciprocal<T>(scaled<T>(splat(T{1}), n) + power, low), n);
 }
 
 // x sigmoid(s), where `parts` are those of exp(-|s|), and s has the sign of x. 0 below `vanishes`; x above -vanishes,

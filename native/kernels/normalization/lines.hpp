@@ -76,6 +76,13 @@ public:
     // compute(data) for each line; scratch memory is `Count` lines for each thread.
     template <typename Compute>
     ndk_status each(const ndk_host *host, const Compute &compute) const {
+        return each_together<1>(host, [&](T *const(*lines)[Count], int) { compute(*lines); });
+    }
+
+    // compute(data, lines) for up to `Together` lines, whose steps can be done in turns: what one waits for at the end
+    // of a step comes while another's runs.
+    template <int Together, typename Compute>
+    ndk_status each_together(const ndk_host *host, const Compute &compute) const {
         if (nest_.size * extent_ == 0) {
             return NDK_OK;
         }
@@ -92,21 +99,29 @@ public:
         parallel_for(host, threads, [&](std::int64_t part) {
             const std::int64_t end = part_begin(nest_.size, threads, part + 1, 1);
             Cursor<Count> cursor(nest_, part_begin(nest_.size, threads, part, 1));
-            for (std::int64_t line = part_begin(nest_.size, threads, part, 1); line < end; ++line, cursor.next()) {
-                T *lines[Count];
-                for (int view = 0; view < Count; ++view) {
-                    char *from = data_[view] + cursor.offset[view];
-                    lines[view] = reinterpret_cast<T *>(from);
-                    if (!direct_[view]) {
-                        lines[view] = scratch.get() + (part * Count + view) * extent_;
-                        if (view > 0) {
-                            collect(view, from, lines[view]);
+            std::int64_t line = part_begin(nest_.size, threads, part, 1);
+            while (line < end) {
+                T *lines[Together][Count];
+                int together = 0;
+                char *to = data_[0] + cursor.offset[0];
+                do {
+                    for (int view = 0; view < Count; ++view) {
+                        char *from = data_[view] + cursor.offset[view];
+                        lines[together][view] = reinterpret_cast<T *>(from);
+                        if (!direct_[view]) {
+                            lines[together][view] = scratch.get() + (part * Count + view) * extent_;
+                            if (view > 0) {
+                                collect(view, from, lines[together][view]);
+                            }
                         }
                     }
-                }
-                compute(lines);
+                    ++together;
+                    ++line;
+                    cursor.next();
+                } while (together < (direct ? Together : 1) && line < end);
+                compute(lines, together);
                 if (!direct_[0]) {
-                    spread(data_[0] + cursor.offset[0], lines[0]);
+                    spread(to, lines[0][0]);
                 }
             }
         });

@@ -20,17 +20,29 @@ T logarithm(T x) {
     return vector_log(splat(x))[0];
 }
 
+constexpr int kTogether = 4; // lines
+
 template <typename T, bool Log>
-void softmax_line(T *out, const T *x, std::int64_t count) {
-    const Vec<T> most = splat(largest(x, count));
-    const auto power = [&](Vec<T> each) { return exp_of_negative<T>(each - most); };
-    if constexpr (Log) {
-        const T total = sum_line<T>(count, power, x);
-        const Vec<T> shift = splat(logarithm(total));
-        map_line(out, count, [&](Vec<T> each) { return (each - most) - shift; }, x);
-    } else {
-        const Vec<T> scale = splat(T{1} / map_line_sum<T>(out, count, power, x));
-        map_line(out, count, [&](Vec<T> each) { return each * scale; }, out);
+void softmax_lines(T *const (*lines)[2], int together, std::int64_t count) {
+    const auto power = [](Vec<T> top) { return [top](Vec<T> each) { return exp_of_negative<T>(each - top); }; };
+    Vec<T> most[kTogether];
+    T total[kTogether];
+    for (int i = 0; i < together; ++i) {
+        most[i] = splat(largest(lines[i][1], count));
+    }
+    for (int i = 0; i < together; ++i) {
+        total[i] = Log ? sum_line<T>(count, power(most[i]), lines[i][1])
+                       : map_line_sum<T>(lines[i][0], count, power(most[i]), lines[i][1]);
+    }
+    for (int i = 0; i < together; ++i) {
+        auto [out, x] = lines[i];
+        if constexpr (Log) {
+            const Vec<T> shift = splat(logarithm(total[i]));
+            map_line(out, count, [&](Vec<T> each) { return (each - most[i]) - shift; }, x);
+        } else {
+            const Vec<T> scale = splat(T{1} / total[i]);
+            map_line(out, count, [&](Vec<T> each) { return each * scale; }, out);
+        }
     }
 }
 
@@ -82,7 +94,8 @@ ndk_status softmax_typed(const ndk_call *call, std::int32_t axis) {
             softmax_block<T, Log>(data[0], lines.stride(0), data[1], lines.stride(1), count, width);
         });
     }
-    return lines.each(call->host, [&](T *const(&data)[2]) { softmax_line<T, Log>(data[0], data[1], count); });
+    return lines.template each_together<kTogether>(
+        call->host, [&](T *const(*data)[2], int together) { softmax_lines<T, Log>(data, together, count); });
 }
 
 // With y the result and g its gradient: y (g - sum(g y)) for softmax, g - exp(y) sum(g) for its logarithm.
