@@ -18,7 +18,12 @@ void choose(const void *condition, const void *x1, const void *x2, void *out, st
     auto *result = static_cast<Word *>(out);
     const Word constant1 = *first;
     const Word constant2 = *second;
-#pragma GCC ivdep // `result` is x1 or x2 itself, or overlaps neither
+// `result` is x1 or x2 itself, or overlaps neither.
+#if defined(__clang__)
+#pragma clang loop vectorize(assume_safety)
+#else
+#pragma GCC ivdep
+#endif
     for (std::int64_t i = 0; i < count; ++i) {
         const Word a = Constant1 ? constant1 : first[i];
         const Word b = Constant2 ? constant2 : second[i];

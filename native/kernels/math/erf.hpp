@@ -110,8 +110,8 @@ template <typename T>
     const Vec<T> product_low = product_error<T>(tail, factor, product) + tail_low * factor;
     const Vec<T> part = scaled<T>(quotient<T>(product, product_low, sum, sum_low), parts.n);
     const Vec<T> result = negative ? part : x - x * part;
-    return (x > C::kVanishes) | (x == T{0}) ? x
-                                            : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
+    return ((x > C::kVanishes) | (x == T{0})) ? x
+                                              : (x < -C::kVanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
 
 #if defined(__AVX512F__)

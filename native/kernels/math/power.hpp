@@ -98,8 +98,8 @@ template <typename T>
     const Bits<T> odd = whole & ~is_integer<T>(b * static_cast<T>(0.5));
     result = from_bits<T>(bits_of<T>(result) ^ (odd & bits_of<T>(x) & F::kSign));
     result = (x < T{0}) & (x > -F::kInfinity) & ~whole ? splat(F::kNan) : result;
-    result = (x != x) | (y != y) ? x + y : result;
-    return (x == T{1}) | (y == T{0}) ? splat(T{1}) : result;
+    result = ((x != x) | (y != y)) ? x + y : result;
+    return ((x == T{1}) | (y == T{0})) ? splat(T{1}) : result;
 }
 
 } // namespace ndk

@@ -81,7 +81,7 @@ template <typename T>
     const Vec<T> product_low = product_error<T>(x, parts.power, product) + x * parts.low;
     const Vec<T> ratio = quotient<T>(negative ? product : x, negative ? product_low : Vec<T>{}, sum, e - (sum - T{1}));
     const Vec<T> result = negative ? scaled<T>(ratio, parts.n) : ratio;
-    return (x > -vanishes) | (x == T{0}) ? x : (x < vanishes ? x * T{0} : result); // -inf gives NaN, as in torch
+    return ((x > -vanishes) | (x == T{0})) ? x : (x < vanishes ? x * T{0} : result); // -inf gives NaN, as in torch
 }
 
 template <typename T>
