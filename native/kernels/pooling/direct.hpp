@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pooling of rows that lie together by the windows that most models have: two or three neighbouring columns, every or
+// every second one. A vector of results is taken straight from the image: all rows under it are reduced first, and then
+// the columns. Columns that the vector before has reduced are taken over from it; the last vector of a row ends where
+// the row ends, and so computes some results once more instead of a part of a vector.
+#ifndef NDK_POOLING_DIRECT_HPP
+#define NDK_POOLING_DIRECT_HPP
+
+#include "pooling/geometry.hpp"
+#include "pooling/lanes.hpp"
+
+namespace ndk {
+
+// Rows of the result whose windows have equally many rows and lie equally far apart
+template <typename T>
+struct RowRun {
+    const char *from; // column 0 of the first row under the first window
+    std::int64_t from_step;
+    char *to;
+    std::int64_t to_step;
+    std::int64_t rows;
+    std::int64_t depth; // times height rows under a window, and the bytes from one to the next
+    std::int64_t depth_step;
+    std::int64_t height;
+    std::int64_t height_step;
+    const T *scale; // of each column, for a mean
+};
+
+template <typename T, typename Op>
+class DirectPooling {
+public:
+    DirectPooling(const Pool &pool, const Image &x, const Image &out)
+        : width_(x.extent[kWidth]), columns_(out.extent[kWidth]), padding_(pool.padding[2]) {
+        const std::int64_t kernel = pool.kernel[2];
+        const std::int64_t stride = pool.stride[2];
+        if (pool.adaptive || pool.dilation[0] * pool.dilation[1] * pool.dilation[2] != 1 || x.stride[kWidth] != kItem ||
+            out.stride[kWidth] != kItem) {
+            return;
+        }
+        const std::int64_t over = (columns_ - 1) * stride - padding_ + kernel - width_;
+        over_ = over > 0 ? over : 0;
+        if (kernel == 3 && stride <= 2 && over <= stride) {
+            shape_ = stride == 1 ? kThreeOfOne : kThreeOfTwo;
+        } else if (kernel == 2 && stride == 2 && padding_ == 0) {
+            shape_ = kTwoOfTwo;
+        }
+    }
+
+    // Whether these images and windows are for this class
+    bool fits() const { return shape_ != kNone; }
+
+    void run(const RowRun<T> &run) const {
+        switch (shape_) {
+        case kThreeOfOne:
+            return rows<1, 3>(run);
+        case kTwoOfTwo:
+            return rows<2, 2>(run);
+        default:
+            return rows<2, 3>(run);
+        }
+    }
+
+private:
+    static constexpr std::int64_t kItem = sizeof(T);
+    static constexpr std::int64_t kLine = kLanes<T>;
+    enum Shape { kNone, kThreeOfOne, kTwoOfTwo, kThreeOfTwo }; // columns under a window, and from one to the next
+
+    template <int Stride, int Taps>
+    [[gnu::noinline]] void rows(const RowRun<T> &given) const {
+        const RowRun<T> run = given; // results do not overwrite it
+        const std::int64_t columns = columns_;
+        const std::int64_t padding = padding_;
+        const std::int64_t over = over_;
+        const std::int64_t width = width_;
+        const char *from = run.from - padding * kItem;
+        char *to = run.to;
+        for (std::int64_t row = 0; row < run.rows; ++row, from += run.from_step, to += run.to_step) {
+            T *results = reinterpret_cast<T *>(to);
+            Vec<T> before[2];
+            columns_before<Stride, Taps>(run, from, padding, before);
+            if (columns < kLine) {
+                constexpr std::int64_t kFirst = Stride == 1 ? 2 : Taps - 2;
+                const std::int64_t reach = width + padding - kFirst;
+                const Vec<T> none = splat<T>(Op::template kNeutral<T>);
+                const Vec<T> result = vector<Stride, Taps>(run, from, 0, before, [&](int v, const T *at) {
+                    const std::int64_t rest = reach - v * kLine;
+                    return load_first<T>(at, rest < 0 ? 0 : rest < kLine ? rest : kLine, none);
+                });
+                store_first<T>(results, scaled(result, [&] { return load_first<T>(run.scale, columns, none); }),
+                               columns);
+                continue;
+            }
+            for (std::int64_t o = 0; o < columns; o += kLine) {
+                std::int64_t beyond = 0;
+                if (o + kLine >= columns) {
+                    beyond = over;
+                    if (o + kLine > columns) {
+                        o = columns - kLine;
+                        columns_before<Stride, Taps>(run, from + o * Stride * kItem, 0, before);
+                    }
+                }
+                const Vec<T> result = vector<Stride, Taps>(run, from + o * Stride * kItem, beyond, before,
+                                                           [](int, const T *at) { return load(at); });
+                store(results + o, scaled(result, [&] { return load(run.scale + o); }));
+            }
+        }
+    }
+
+    template <typename Get>
+    [[gnu::always_inline]] static Vec<T> scaled(Vec<T> result, const Get &scale) {
+        if constexpr (Op::kMean) {
+            return result * scale();
+        } else {
+            return result;
+        }
+    }
+
+    // values[v] = all rows under a window, where get(v, row) is vector v of a row
+    template <int Vectors, typename Get>
+    [[gnu::always_inline]] static void reduce(const RowRun<T> &run, const char *from, Vec<T> (&values)[Vectors],
+                                              const Get &get) {
+        for (int v = 0; v < Vectors; ++v) {
+            values[v] = get(v, reinterpret_cast<const T *>(from));
+        }
+        std::int64_t h = 1;
+        for (std::int64_t d = 0; d < run.depth; ++d, h = 0, from += run.depth_step) {
+            for (; h < run.height; ++h) {
+                for (int v = 0; v < Vectors; ++v) {
+                    const T *row = reinterpret_cast<const T *>(from + h * run.height_step);
+                    values[v] = Op::template vectors<T>(values[v], get(v, row));
+                }
+            }
+        }
+    }
+
+    // The columns that a vector takes over from the one before, where there was none: those from `from` on, of which
+    // the first `padding` lie before the image.
+    template <int Stride, int Taps>
+    [[gnu::always_inline]] static void columns_before(const RowRun<T> &run, const char *from, std::int64_t padding,
+                                                      Vec<T> (&before)[2]) {
+        for (int i = 0; i < (Taps == 2 ? 0 : Stride == 1 ? 2 : 1); ++i) {
+            Vec<T> column[1] = {splat<T>(Op::template kNeutral<T>)};
+            if (i >= padding) {
+                reduce<1>(run, from + i * kItem, column, [](int, const T *at) { return splat(*at); });
+            }
+            before[i] = column[0];
+        }
+    }
+
+    // The windows whose first one begins at `from`. The last one ends `beyond` columns behind the row.
+    template <int Stride, int Taps, typename Get>
+    [[gnu::always_inline]] static Vec<T> vector(const RowRun<T> &run, const char *from, std::int64_t beyond,
+                                                Vec<T> (&before)[2], const Get &get) {
+        constexpr int kLast = Stride - 1;
+        constexpr int kFirst = Stride == 1 ? 2 : Taps - 2; // the column that the first vector begins with
+        Vec<T> values[Stride];
+        reduce<Stride>(run, from + kFirst * kItem, values, [&](int v, const T *row) {
+            return get(v, row + (v == kLast ? v * kLine - beyond : v * kLine));
+        });
+        for (std::int64_t i = 0; i < beyond; ++i) {
+            values[kLast] = moved_down<T>(values[kLast], splat<T>(Op::template kNeutral<T>));
+        }
+        if constexpr (Stride == 1) {
+            const Vec<T> middle = moved_up<T>(before[1], values[0]);
+            const Vec<T> left = moved_up<T>(before[0], middle);
+            before[0] = middle;
+            before[1] = values[0];
+            return Op::template vectors<T>(Op::template vectors<T>(left, middle), values[0]);
+        } else {
+            const Vec<T> even = evens<T>(values[0], values[1]);
+            const Vec<T> odd = odds<T>(values[0], values[1]);
+            if constexpr (Taps == 2) {
+                return Op::template vectors<T>(even, odd);
+            } else {
+                const Vec<T> left = moved_up<T>(before[0], odd);
+                before[0] = odd;
+                return Op::template vectors<T>(Op::template vectors<T>(left, even), odd);
+            }
+        }
+    }
+
+    std::int64_t width_;
+    std::int64_t columns_;
+    std::int64_t padding_;
+    std::int64_t over_ = 0; // columns of the last window behind the row
+    Shape shape_ = kNone;
+};
+
+} // namespace ndk
+#endif // NDK_POOLING_DIRECT_HPP
