@@ -68,68 +68,87 @@ private:
 
     template <int Stride, int Taps>
     [[gnu::noinline]] void rows(const RowRun<T> &given) const {
+        constexpr std::int64_t kBlock = 2 / Stride * kLine;
+        constexpr std::int64_t kFirst = first_column(Stride, Taps);
         const RowRun<T> run = given; // results do not overwrite it
         const std::int64_t columns = columns_;
         const std::int64_t padding = padding_;
         const std::int64_t over = over_;
-        const std::int64_t width = width_;
+        const std::int64_t reach = width_ + padding - kFirst;
         const char *from = run.from - padding * kItem;
         char *to = run.to;
+        const auto part = [](std::int64_t count) { return count < 0 ? 0 : count < kLine ? count : kLine; };
         for (std::int64_t row = 0; row < run.rows; ++row, from += run.from_step, to += run.to_step) {
             T *results = reinterpret_cast<T *>(to);
             Vec<T> before[2];
             columns_before<Stride, Taps>(run, from, padding, before);
-            if (columns < kLine) {
-                constexpr std::int64_t kFirst = Stride == 1 ? 2 : Taps - 2;
-                const std::int64_t reach = width + padding - kFirst;
+            Vec<T> values[2];
+            if (columns < kBlock) {
                 const Vec<T> none = splat<T>(Op::template kNeutral<T>);
-                const Vec<T> result = vector<Stride, Taps>(run, from, 0, before, [&](int v, const T *at) {
-                    const std::int64_t rest = reach - v * kLine;
-                    return load_first<T>(at, rest < 0 ? 0 : rest < kLine ? rest : kLine, none);
+                reduce<2, Taps>(run, from + kFirst * kItem, values, [&](int v, const T *at) {
+                    return load_first<T>(at + v * kLine, part(reach - v * kLine), none);
                 });
-                store_first<T>(results, scaled(result, [&] { return load_first<T>(run.scale, columns, none); }),
-                               columns);
+                slide<Stride, Taps>(before, values);
+                for (int v = 0; v < 2 / Stride; ++v) {
+                    const std::int64_t count = part(columns - v * kLine);
+                    if constexpr (Op::kMean) {
+                        values[v] *= load_first<T>(run.scale + v * kLine, count, none);
+                    }
+                    store_first<T>(results + v * kLine, values[v], count);
+                }
                 continue;
             }
-            for (std::int64_t o = 0; o < columns; o += kLine) {
+            for (std::int64_t o = 0; o < columns; o += kBlock) {
                 std::int64_t beyond = 0;
-                if (o + kLine >= columns) {
+                if (o + kBlock >= columns) {
                     beyond = over;
-                    if (o + kLine > columns) {
-                        o = columns - kLine;
+                    if (o + kBlock > columns) {
+                        o = columns - kBlock;
                         columns_before<Stride, Taps>(run, from + o * Stride * kItem, 0, before);
                     }
                 }
-                const Vec<T> result = vector<Stride, Taps>(run, from + o * Stride * kItem, beyond, before,
-                                                           [](int, const T *at) { return load(at); });
-                store(results + o, scaled(result, [&] { return load(run.scale + o); }));
+                reduce<2, Taps>(run, from + (o * Stride + kFirst) * kItem, values,
+                                [&](int v, const T *at) { return load(v == 0 ? at : at + kLine - beyond); });
+                for (std::int64_t i = 0; i < beyond; ++i) {
+                    values[1] = moved_down<T>(values[1], splat<T>(Op::template kNeutral<T>));
+                }
+                slide<Stride, Taps>(before, values);
+                for (int v = 0; v < 2 / Stride; ++v) {
+                    if constexpr (Op::kMean) {
+                        values[v] *= load(run.scale + o + v * kLine);
+                    }
+                    store(results + o + v * kLine, values[v]);
+                }
             }
         }
     }
 
-    template <typename Get>
-    [[gnu::always_inline]] static Vec<T> scaled(Vec<T> result, const Get &scale) {
-        if constexpr (Op::kMean) {
-            return result * scale();
-        } else {
-            return result;
-        }
-    }
+    // The column of a window that is the first of the two vectors which all columns of a block lie in, but those that
+    // are taken over.
+    static constexpr std::int64_t first_column(int stride, int taps) { return stride == 1 ? taps - 1 : taps - 2; }
 
     // values[v] = all rows under a window, where get(v, row) is vector v of a row
-    template <int Vectors, typename Get>
+    template <int Vectors, int Taps, typename Get>
     [[gnu::always_inline]] static void reduce(const RowRun<T> &run, const char *from, Vec<T> (&values)[Vectors],
                                               const Get &get) {
         for (int v = 0; v < Vectors; ++v) {
             values[v] = get(v, reinterpret_cast<const T *>(from));
         }
+        const auto add = [&](const char *row) {
+            for (int v = 0; v < Vectors; ++v) {
+                values[v] = Op::template vectors<T>(values[v], get(v, reinterpret_cast<const T *>(row)));
+            }
+        };
+        if (run.depth == 1 && run.height == Taps) { // without loops, which take longer than what is in them
+            for (int h = 1; h < Taps; ++h) {
+                add(from + h * run.height_step);
+            }
+            return;
+        }
         std::int64_t h = 1;
         for (std::int64_t d = 0; d < run.depth; ++d, h = 0, from += run.depth_step) {
             for (; h < run.height; ++h) {
-                for (int v = 0; v < Vectors; ++v) {
-                    const T *row = reinterpret_cast<const T *>(from + h * run.height_step);
-                    values[v] = Op::template vectors<T>(values[v], get(v, row));
-                }
+                add(from + h * run.height_step);
             }
         }
     }
@@ -142,41 +161,32 @@ private:
         for (int i = 0; i < (Taps == 2 ? 0 : Stride == 1 ? 2 : 1); ++i) {
             Vec<T> column[1] = {splat<T>(Op::template kNeutral<T>)};
             if (i >= padding) {
-                reduce<1>(run, from + i * kItem, column, [](int, const T *at) { return splat(*at); });
+                reduce<1, Taps>(run, from + i * kItem, column, [](int, const T *at) { return splat(*at); });
             }
             before[i] = column[0];
         }
     }
 
-    // The windows whose first one begins at `from`. The last one ends `beyond` columns behind the row.
-    template <int Stride, int Taps, typename Get>
-    [[gnu::always_inline]] static Vec<T> vector(const RowRun<T> &run, const char *from, std::int64_t beyond,
-                                                Vec<T> (&before)[2], const Get &get) {
-        constexpr int kLast = Stride - 1;
-        constexpr int kFirst = Stride == 1 ? 2 : Taps - 2; // the column that the first vector begins with
-        Vec<T> values[Stride];
-        reduce<Stride>(run, from + kFirst * kItem, values, [&](int v, const T *row) {
-            return get(v, row + (v == kLast ? v * kLine - beyond : v * kLine));
-        });
-        for (std::int64_t i = 0; i < beyond; ++i) {
-            values[kLast] = moved_down<T>(values[kLast], splat<T>(Op::template kNeutral<T>));
-        }
+    // Two vectors of columns become the results of their windows: two vectors or, with a stride, one
+    template <int Stride, int Taps>
+    [[gnu::always_inline]] static void slide(Vec<T> (&before)[2], Vec<T> (&values)[2]) {
         if constexpr (Stride == 1) {
-            const Vec<T> middle = moved_up<T>(before[1], values[0]);
-            const Vec<T> left = moved_up<T>(before[0], middle);
-            before[0] = middle;
-            before[1] = values[0];
-            return Op::template vectors<T>(Op::template vectors<T>(left, middle), values[0]);
+            for (Vec<T> &value : values) {
+                const Vec<T> middle = moved_up<T>(before[1], value);
+                const Vec<T> left = moved_up<T>(before[0], middle);
+                before[0] = middle;
+                before[1] = value;
+                value = Op::template vectors<T>(Op::template vectors<T>(left, middle), value);
+            }
         } else {
             const Vec<T> even = evens<T>(values[0], values[1]);
             const Vec<T> odd = odds<T>(values[0], values[1]);
-            if constexpr (Taps == 2) {
-                return Op::template vectors<T>(even, odd);
-            } else {
-                const Vec<T> left = moved_up<T>(before[0], odd);
+            Vec<T> result = even;
+            if constexpr (Taps == 3) {
+                result = Op::template vectors<T>(moved_up<T>(before[0], odd), even);
                 before[0] = odd;
-                return Op::template vectors<T>(Op::template vectors<T>(left, even), odd);
             }
+            values[0] = Op::template vectors<T>(result, odd);
         }
     }
 
