@@ -66,48 +66,71 @@ private:
     static constexpr std::int64_t kLine = kLanes<T>;
     enum Shape { kNone, kThreeOfOne, kTwoOfTwo, kThreeOfTwo }; // columns under a window, and from one to the next
 
+    // Results of a step along a row: those whose columns are two vectors
+    static constexpr std::int64_t block(int stride) { return 2 / stride * kLine; }
+
     template <int Stride, int Taps>
-    [[gnu::noinline]] void rows(const RowRun<T> &given) const {
-        constexpr std::int64_t kBlock = 2 / Stride * kLine;
+    void rows(const RowRun<T> &run) const {
+        const bool square = run.depth == 1 && run.height == Taps;
+        if (columns_ < block(Stride)) {
+            return square ? narrow<Stride, Taps, Taps>(run) : narrow<Stride, Taps, 0>(run);
+        }
+        return square ? wide<Stride, Taps, Taps>(run) : wide<Stride, Taps, 0>(run);
+    }
+
+    // Rows of the result that are shorter than a step; `Rows` rows under a window, or any number of them for 0
+    template <int Stride, int Taps, int Rows>
+    [[gnu::noinline]] void narrow(RowRun<T> run) const {
         constexpr std::int64_t kFirst = first_column(Stride, Taps);
-        const RowRun<T> run = given; // results do not overwrite it
+        const auto part = [](std::int64_t count) { return count < 0 ? 0 : count < kLine ? count : kLine; };
+        const std::int64_t columns = columns_;
+        const std::int64_t padding = padding_;
+        const std::int64_t reach = width_ + padding - kFirst;
+        const Vec<T> none = splat<T>(Op::template kNeutral<T>);
+        run.from -= padding * kItem;
+        for (; run.rows > 0; --run.rows, run.from += run.from_step, run.to += run.to_step) {
+            fetch_ahead(run);
+            Vec<T> before[2];
+            columns_before<Stride, Taps, Rows>(run, run.from, padding, before);
+            Vec<T> values[2];
+            reduce<2, Rows>(run, run.from + kFirst * kItem, values, [&](int v, const T *at) {
+                return load_first<T>(at + v * kLine, part(reach - v * kLine), none);
+            });
+            slide<Stride, Taps>(before, values);
+            for (int v = 0; v < 2 / Stride; ++v) {
+                const std::int64_t count = part(columns - v * kLine);
+                if constexpr (Op::kMean) {
+                    values[v] *= load_first<T>(run.scale + v * kLine, count, none);
+                }
+                store_first<T>(reinterpret_cast<T *>(run.to) + v * kLine, values[v], count);
+            }
+        }
+    }
+
+    // Rows of at least a step
+    template <int Stride, int Taps, int Rows>
+    [[gnu::noinline]] void wide(RowRun<T> run) const {
+        constexpr std::int64_t kBlock = block(Stride);
         const std::int64_t columns = columns_;
         const std::int64_t padding = padding_;
         const std::int64_t over = over_;
-        const std::int64_t reach = width_ + padding - kFirst;
-        const char *from = run.from - padding * kItem;
-        char *to = run.to;
-        const auto part = [](std::int64_t count) { return count < 0 ? 0 : count < kLine ? count : kLine; };
-        for (std::int64_t row = 0; row < run.rows; ++row, from += run.from_step, to += run.to_step) {
-            T *results = reinterpret_cast<T *>(to);
+        run.from -= padding * kItem;
+        for (; run.rows > 0; --run.rows, run.from += run.from_step, run.to += run.to_step) {
+            fetch_ahead(run);
             Vec<T> before[2];
-            columns_before<Stride, Taps>(run, from, padding, before);
-            Vec<T> values[2];
-            if (columns < kBlock) {
-                const Vec<T> none = splat<T>(Op::template kNeutral<T>);
-                reduce<2, Taps>(run, from + kFirst * kItem, values, [&](int v, const T *at) {
-                    return load_first<T>(at + v * kLine, part(reach - v * kLine), none);
-                });
-                slide<Stride, Taps>(before, values);
-                for (int v = 0; v < 2 / Stride; ++v) {
-                    const std::int64_t count = part(columns - v * kLine);
-                    if constexpr (Op::kMean) {
-                        values[v] *= load_first<T>(run.scale + v * kLine, count, none);
-                    }
-                    store_first<T>(results + v * kLine, values[v], count);
-                }
-                continue;
-            }
+            columns_before<Stride, Taps, Rows>(run, run.from, padding, before);
             for (std::int64_t o = 0; o < columns; o += kBlock) {
                 std::int64_t beyond = 0;
                 if (o + kBlock >= columns) {
                     beyond = over;
                     if (o + kBlock > columns) {
                         o = columns - kBlock;
-                        columns_before<Stride, Taps>(run, from + o * Stride * kItem, 0, before);
+                        columns_before<Stride, Taps, Rows>(run, run.from + o * Stride * kItem, 0, before);
                     }
                 }
-                reduce<2, Taps>(run, from + (o * Stride + kFirst) * kItem, values,
+                const char *from = run.from + (o * Stride + first_column(Stride, Taps)) * kItem;
+                Vec<T> values[2];
+                reduce<2, Rows>(run, from, values,
                                 [&](int v, const T *at) { return load(v == 0 ? at : at + kLine - beyond); });
                 for (std::int64_t i = 0; i < beyond; ++i) {
                     values[1] = moved_down<T>(values[1], splat<T>(Op::template kNeutral<T>));
@@ -117,9 +140,18 @@ private:
                     if constexpr (Op::kMean) {
                         values[v] *= load(run.scale + o + v * kLine);
                     }
-                    store(results + o + v * kLine, values[v]);
+                    store(reinterpret_cast<T *>(run.to) + o + v * kLine, values[v]);
                 }
             }
+        }
+    }
+
+    // Short rows, of which some are left out, are no stream that the CPU would fetch in time. What lies so far behind
+    // them is, as a rule, one of the next rows; where it is not, nothing happens.
+    [[gnu::always_inline]] static void fetch_ahead(const RowRun<T> &run) {
+        constexpr std::int64_t kAhead = 4096;
+        for (std::int64_t i = 0; i < run.from_step; i += 64) {
+            __builtin_prefetch(run.from + kAhead + i);
         }
     }
 
@@ -128,7 +160,7 @@ private:
     static constexpr std::int64_t first_column(int stride, int taps) { return stride == 1 ? taps - 1 : taps - 2; }
 
     // values[v] = all rows under a window, where get(v, row) is vector v of a row
-    template <int Vectors, int Taps, typename Get>
+    template <int Vectors, int Rows, typename Get>
     [[gnu::always_inline]] static void reduce(const RowRun<T> &run, const char *from, Vec<T> (&values)[Vectors],
                                               const Get &get) {
         for (int v = 0; v < Vectors; ++v) {
@@ -139,8 +171,8 @@ private:
                 values[v] = Op::template vectors<T>(values[v], get(v, reinterpret_cast<const T *>(row)));
             }
         };
-        if (run.depth == 1 && run.height == Taps) { // without loops, which take longer than what is in them
-            for (int h = 1; h < Taps; ++h) {
+        if constexpr (Rows != 0) {
+            for (int h = 1; h < Rows; ++h) {
                 add(from + h * run.height_step);
             }
             return;
@@ -155,13 +187,13 @@ private:
 
     // The columns that a vector takes over from the one before, where there was none: those from `from` on, of which
     // the first `padding` lie before the image.
-    template <int Stride, int Taps>
+    template <int Stride, int Taps, int Rows>
     [[gnu::always_inline]] static void columns_before(const RowRun<T> &run, const char *from, std::int64_t padding,
                                                       Vec<T> (&before)[2]) {
         for (int i = 0; i < (Taps == 2 ? 0 : Stride == 1 ? 2 : 1); ++i) {
             Vec<T> column[1] = {splat<T>(Op::template kNeutral<T>)};
             if (i >= padding) {
-                reduce<1, Taps>(run, from + i * kItem, column, [](int, const T *at) { return splat(*at); });
+                reduce<1, Rows>(run, from + i * kItem, column, [](int, const T *at) { return splat(*at); });
             }
             before[i] = column[0];
         }

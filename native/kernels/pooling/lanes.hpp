@@ -127,7 +127,10 @@ template <typename T>
 // Elements 0, 2, 4, ... of two vectors that follow each other
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> evens(Vec<T> a, Vec<T> b) {
-    if constexpr (kLanes<T> == 16) {
+    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
+        const Vec<T> halves = __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14);
+        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
+    } else if constexpr (kLanes<T> == 16) {
         return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     } else if constexpr (kLanes<T> == 8) {
         return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
@@ -141,7 +144,10 @@ template <typename T>
 // Elements 1, 3, 5, ... of two vectors that follow each other
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> odds(Vec<T> a, Vec<T> b) {
-    if constexpr (kLanes<T> == 16) {
+    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
+        const Vec<T> halves = __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
+        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
+    } else if constexpr (kLanes<T> == 16) {
         return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
     } else if constexpr (kLanes<T> == 8) {
         return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
