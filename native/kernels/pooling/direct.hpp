@@ -177,10 +177,14 @@ private:
             }
             return;
         }
-        std::int64_t h = 1;
-        for (std::int64_t d = 0; d < run.depth; ++d, h = 0, from += run.depth_step) {
-            for (; h < run.height; ++h) {
-                add(from + h * run.height_step);
+        const char *row = from;
+        for (std::int64_t h = 1; h < run.height; ++h) {
+            add(row += run.height_step);
+        }
+        for (std::int64_t d = 1; d < run.depth; ++d) {
+            row = from += run.depth_step;
+            for (std::int64_t h = 0; h < run.height; ++h, row += run.height_step) {
+                add(row);
             }
         }
     }

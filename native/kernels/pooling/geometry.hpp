@@ -165,7 +165,7 @@ inline Range whole_windows(const Pool &pool, int i, std::int64_t in, std::int64_
 // The windows of all three axes; scratch of 24 bytes for each.
 class Windows {
 public:
-    Windows(const ndk_host *host, const Pool &pool, const Image &x, const Image &out)
+    [[gnu::noinline]] Windows(const ndk_host *host, const Pool &pool, const Image &x, const Image &out)
         : memory_(host, out.extent[kDepth] + out.extent[kHeight] + out.extent[kWidth]) {
         Window *to = memory_.get();
         if (to == nullptr) {

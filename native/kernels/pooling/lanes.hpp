@@ -121,7 +121,8 @@ template <typename T>
 
 template <typename T>
 [[gnu::always_inline]] inline T larger_of(T most, T x) {
-    return x > most || x != x ? x : most;
+    const T number = x > most ? x : most; // one instruction, where the condition as a whole would be a branch
+    return x != x ? x : number;
 }
 
 // Elements 0, 2, 4, ... of two vectors that follow each other
