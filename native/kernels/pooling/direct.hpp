@@ -71,11 +71,13 @@ private:
 
     template <int Stride, int Taps>
     void rows(const RowRun<T> &run) const {
+        // Float32 alone has loops for as many rows as columns: float64 would gain less, as it waits for memory sooner.
+        constexpr int kRows = sizeof(T) == 4 ? Taps : 0;
         const bool square = run.depth == 1 && run.height == Taps;
         if (columns_ < block(Stride)) {
-            return square ? narrow<Stride, Taps, Taps>(run) : narrow<Stride, Taps, 0>(run);
+            return square ? narrow<Stride, Taps, kRows>(run) : narrow<Stride, Taps, 0>(run);
         }
-        return square ? wide<Stride, Taps, Taps>(run) : wide<Stride, Taps, 0>(run);
+        return square ? wide<Stride, Taps, kRows>(run) : wide<Stride, Taps, 0>(run);
     }
 
     // Rows of the result that are shorter than a step; `Rows` rows under a window, or any number of them for 0

@@ -17,7 +17,7 @@ inline std::int64_t round_up(std::int64_t value, std::int64_t unit) { return (va
 template <typename T, typename Op>
 class RowPooling {
 public:
-    RowPooling(const Pool &pool, const Windows &windows, const Image &x, const Image &out)
+    [[gnu::noinline]] RowPooling(const Pool &pool, const Windows &windows, const Image &x, const Image &out)
         : pool_(pool), windows_(windows), x_(x), out_(out), direct_(pool, x, out),
           whole_(whole_windows(pool, 1, x.extent[kHeight], out.extent[kHeight])), width_(x.extent[kWidth]),
           columns_(out.extent[kWidth]), stride_(pool.adaptive ? 0 : pool.stride[2]), padding_(pool.padding[2]) {
