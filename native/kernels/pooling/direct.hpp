@@ -40,6 +40,9 @@ public:
         }
         const std::int64_t over = (columns_ - 1) * stride - padding_ + kernel - width_;
         over_ = over > 0 ? over : 0;
+        if (x.stride[kHeight] == width_ * kItem && pool.stride[1] <= pool.kernel[1]) {
+            fetched_ = width_ < 4 * kAhead / pool.stride[1] / kItem ? pool.stride[1] * width_ * kItem : 4 * kAhead;
+        }
         if (kernel == 3 && stride <= 2 && over <= stride) {
             shape_ = stride == 1 ? kThreeOfOne : kThreeOfTwo;
         } else if (kernel == 2 && stride == 2 && padding_ == 0) {
@@ -64,6 +67,7 @@ public:
 private:
     static constexpr std::int64_t kItem = sizeof(T);
     static constexpr std::int64_t kLine = kLanes<T>;
+    static constexpr std::int64_t kAhead = 4096;               // bytes
     enum Shape { kNone, kThreeOfOne, kTwoOfTwo, kThreeOfTwo }; // columns under a window, and from one to the next
 
     // Results of a step along a row: those whose columns are two vectors
@@ -87,11 +91,12 @@ private:
         const auto part = [](std::int64_t count) { return count < 0 ? 0 : count < kLine ? count : kLine; };
         const std::int64_t columns = columns_;
         const std::int64_t padding = padding_;
+        const std::int64_t fetched = fetched_;
         const std::int64_t reach = width_ + padding - kFirst;
         const Vec<T> none = splat<T>(Op::template kNeutral<T>);
         run.from -= padding * kItem;
         for (; run.rows > 0; --run.rows, run.from += run.from_step, run.to += run.to_step) {
-            fetch_ahead(run);
+            fetch_ahead(run.from, fetched);
             Vec<T> before[2];
             columns_before<Stride, Taps, Rows>(run, run.from, padding, before);
             Vec<T> values[2];
@@ -115,10 +120,11 @@ private:
         constexpr std::int64_t kBlock = block(Stride);
         const std::int64_t columns = columns_;
         const std::int64_t padding = padding_;
+        const std::int64_t fetched = fetched_;
         const std::int64_t over = over_;
         run.from -= padding * kItem;
         for (; run.rows > 0; --run.rows, run.from += run.from_step, run.to += run.to_step) {
-            fetch_ahead(run);
+            fetch_ahead(run.from, fetched);
             Vec<T> before[2];
             columns_before<Stride, Taps, Rows>(run, run.from, padding, before);
             for (std::int64_t o = 0; o < columns; o += kBlock) {
@@ -148,12 +154,11 @@ private:
         }
     }
 
-    // Short rows, of which some are left out, are no stream that the CPU would fetch in time. What lies so far behind
-    // them is, as a rule, one of the next rows; where it is not, nothing happens.
-    [[gnu::always_inline]] static void fetch_ahead(const RowRun<T> &run) {
-        constexpr std::int64_t kAhead = 4096;
-        for (std::int64_t i = 0; i < run.from_step; i += 64) {
-            __builtin_prefetch(run.from + kAhead + i);
+    // Short rows, of which some are left out, are no stream that the CPU would fetch in time. Where rows are packed,
+    // what lies so far behind them is one of the next rows, or nothing that is touched.
+    [[gnu::always_inline]] static void fetch_ahead(const char *from, std::int64_t bytes) {
+        for (std::int64_t i = 0; i < bytes; i += 64) {
+            __builtin_prefetch(from + kAhead + i);
         }
     }
 
@@ -231,7 +236,8 @@ private:
     std::int64_t width_;
     std::int64_t columns_;
     std::int64_t padding_;
-    std::int64_t over_ = 0; // columns of the last window behind the row
+    std::int64_t over_ = 0;    // columns of the last window behind the row
+    std::int64_t fetched_ = 0; // bytes for each row of the result
     Shape shape_ = kNone;
 };
 
