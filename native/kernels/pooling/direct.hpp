@@ -34,8 +34,8 @@ public:
         : width_(x.extent[kWidth]), columns_(out.extent[kWidth]), padding_(pool.padding[2]) {
         const std::int64_t kernel = pool.kernel[2];
         const std::int64_t stride = pool.stride[2];
-        if (pool.adaptive || pool.dilation[0] * pool.dilation[1] * pool.dilation[2] != 1 || x.stride[kWidth] != kItem ||
-            out.stride[kWidth] != kItem) {
+        if (pool.adaptive || pool.dilation[0] != 1 || pool.dilation[1] != 1 || pool.dilation[2] != 1 ||
+            x.stride[kWidth] != kItem || out.stride[kWidth] != kItem) {
             return;
         }
         const std::int64_t over = (columns_ - 1) * stride - padding_ + kernel - width_;
