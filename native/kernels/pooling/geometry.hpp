@@ -147,10 +147,25 @@ inline Window window_at(const Pool &pool, int i, std::int64_t o, std::int64_t in
     return {start + skipped * dilation, count, pool.include_pad ? padded : count};
 }
 
+// Windows begin ... end - 1 along an axis lie in the image as a whole: all have as many elements and the same divisor,
+// and each begins `stride` elements after the one before. None of adaptive ones is counted.
+struct Range {
+    std::int64_t begin;
+    std::int64_t end;
+};
+
+inline Range whole_windows(const Pool &pool, int i, std::int64_t in, std::int64_t out) {
+    const std::int64_t room = in + pool.padding[i] - (pool.kernel[i] - 1) * pool.dilation[i] - 1;
+    const std::int64_t begin = (pool.padding[i] + pool.stride[i] - 1) / pool.stride[i];
+    const std::int64_t reach = room < 0 ? 0 : room / pool.stride[i] + 1;
+    const std::int64_t end = reach < out ? reach : out;
+    return pool.adaptive || begin >= end ? Range{0, 0} : Range{begin, end};
+}
+
 // The windows of all three axes; scratch of 24 bytes for each.
 class Windows {
 public:
-    Windows(const ndk_host *host, const Pool &pool, const Image &x, const Image &out)
+    [[gnu::noinline]] Windows(const ndk_host *host, const Pool &pool, const Image &x, const Image &out)
         : memory_(host, out.extent[kDepth] + out.extent[kHeight] + out.extent[kWidth]) {
         Window *to = memory_.get();
         if (to == nullptr) {

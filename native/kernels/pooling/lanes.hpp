@@ -27,7 +27,7 @@ template <typename T>
 }
 #endif
 
-// The first `count` < kLanes elements, and `rest` in the other lanes, whose memory is not touched.
+// The first `count` <= kLanes elements, and `rest` in the other lanes, whose memory is not touched.
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> load_first(const T *from, std::int64_t count, Vec<T> rest) {
 #if defined(__AVX512F__)
@@ -121,13 +121,17 @@ template <typename T>
 
 template <typename T>
 [[gnu::always_inline]] inline T larger_of(T most, T x) {
-    return x > most || x != x ? x : most;
+    const T number = x > most ? x : most; // one instruction, where the condition as a whole would be a branch
+    return x != x ? x : number;
 }
 
 // Elements 0, 2, 4, ... of two vectors that follow each other
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> evens(Vec<T> a, Vec<T> b) {
-    if constexpr (kLanes<T> == 16) {
+    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
+        const Vec<T> halves = __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14);
+        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
+    } else if constexpr (kLanes<T> == 16) {
         return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     } else if constexpr (kLanes<T> == 8) {
         return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
@@ -135,6 +139,51 @@ template <typename T>
         return __builtin_shufflevector(a, b, 0, 2, 4, 6);
     } else {
         return __builtin_shufflevector(a, b, 0, 2);
+    }
+}
+
+// Elements 1, 3, 5, ... of two vectors that follow each other
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> odds(Vec<T> a, Vec<T> b) {
+    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
+        const Vec<T> halves = __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
+        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
+    } else if constexpr (kLanes<T> == 16) {
+        return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    } else if constexpr (kLanes<T> == 8) {
+        return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+    } else if constexpr (kLanes<T> == 4) {
+        return __builtin_shufflevector(a, b, 1, 3, 5, 7);
+    } else {
+        return __builtin_shufflevector(a, b, 1, 3);
+    }
+}
+
+// Lanes 1, 2, ... of a vector, and then lane 0 of another
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> moved_down(Vec<T> a, Vec<T> next) {
+    if constexpr (kLanes<T> == 16) {
+        return __builtin_shufflevector(a, next, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+    } else if constexpr (kLanes<T> == 8) {
+        return __builtin_shufflevector(a, next, 1, 2, 3, 4, 5, 6, 7, 8);
+    } else if constexpr (kLanes<T> == 4) {
+        return __builtin_shufflevector(a, next, 1, 2, 3, 4);
+    } else {
+        return __builtin_shufflevector(a, next, 1, 2);
+    }
+}
+
+// The last lane of a vector, and then all but the last one of another
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> moved_up(Vec<T> before, Vec<T> a) {
+    if constexpr (kLanes<T> == 16) {
+        return __builtin_shufflevector(before, a, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
+    } else if constexpr (kLanes<T> == 8) {
+        return __builtin_shufflevector(before, a, 7, 8, 9, 10, 11, 12, 13, 14);
+    } else if constexpr (kLanes<T> == 4) {
+        return __builtin_shufflevector(before, a, 3, 4, 5, 6);
+    } else {
+        return __builtin_shufflevector(before, a, 1, 2);
     }
 }
 

@@ -2,110 +2,29 @@
 //
 // Pooling of images whose rows lie together (channels first): separable. All rows of a window are first reduced to one
 // line, a vector of columns at a time, and then the windows of that line to one row of the result. The line carries
-// its padding, so no window has to be cut at a border.
+// its padding, so no window has to be cut at a border. The most usual windows need no line: pooling/direct.hpp.
 #ifndef NDK_POOLING_ROWS_HPP
 #define NDK_POOLING_ROWS_HPP
 
+#include "pooling/direct.hpp"
 #include "pooling/geometry.hpp"
-#include "pooling/lanes.hpp"
+#include "pooling/line.hpp"
 
 namespace ndk {
 
 inline std::int64_t round_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-// line[i] = all of rows[0 .. Count) and, unless it is the first time, line[i]; what lies behind `columns` up to a full
-// vector becomes neutral.
-template <typename T, typename Op, int Count, bool First>
-void reduce_rows(const T *const (&rows)[4], std::int64_t columns, T *line) {
-    const auto all = [&](std::int64_t i, const auto &get) {
-        Vec<T> value = get(rows[0] + i);
-        if constexpr (Count > 1) {
-            value = Op::template vectors<T>(value, get(rows[1] + i));
-        }
-        if constexpr (Count > 2) {
-            value = Op::template vectors<T>(value, get(rows[2] + i));
-        }
-        if constexpr (Count > 3) {
-            value = Op::template vectors<T>(value, get(rows[3] + i));
-        }
-        store(line + i, First ? value : Op::template vectors<T>(load(line + i), value));
-    };
-    std::int64_t i = 0;
-    for (; i + kLanes<T> <= columns; i += kLanes<T>) {
-        all(i, [](const T *from) { return load(from); });
-    }
-    if (i < columns) {
-        const Vec<T> rest = splat<T>(Op::template kNeutral<T>);
-        all(i, [&](const T *from) { return load_first<T>(from, columns - i, rest); });
-    }
-}
-
-template <typename T, typename Op, bool First>
-void reduce_some_rows(const T *const (&rows)[4], int count, std::int64_t columns, T *line) {
-    switch (count) {
-    case 1:
-        return reduce_rows<T, Op, 1, First>(rows, columns, line);
-    case 2:
-        return reduce_rows<T, Op, 2, First>(rows, columns, line);
-    case 3:
-        return reduce_rows<T, Op, 3, First>(rows, columns, line);
-    default:
-        return reduce_rows<T, Op, 4, First>(rows, columns, line);
-    }
-}
-
-// to[o] = all taps of line[o Stride + t dilation], times scale[o] for a mean
-template <typename T, typename Op, int Stride, int Taps>
-void slide(const T *line, std::int64_t taps, std::int64_t dilation, std::int64_t count, const T *scale, T *to) {
-    const auto pick = [](const T *from) {
-        if constexpr (Stride == 1) {
-            return load(from);
-        } else {
-            return evens<T>(load(from), load(from + kLanes<T>));
-        }
-    };
-    const std::int64_t end = Taps != 0 ? Taps : taps;
-    for (std::int64_t o = 0; o < count; o += kLanes<T>) {
-        const T *from = line + o * Stride;
-        Vec<T> value = pick(from);
-        for (std::int64_t t = 1; t < end; ++t) {
-            value = Op::template vectors<T>(value, pick(from + t * dilation));
-        }
-        if constexpr (Op::kMean) {
-            value *= load(scale + o);
-        }
-        if (o + kLanes<T> <= count) {
-            store(to + o, value);
-        } else {
-            store_first<T>(to + o, value, count - o);
-        }
-    }
-}
-
-// One window of a line, whose taps may be far apart or many
-template <typename T, typename Op>
-T reduce_window(const T *line, std::int64_t count, std::int64_t dilation) {
-    T value = Op::template kNeutral<T>;
-    std::int64_t i = 0;
-    if (dilation == 1 && count >= 2 * kLanes<T>) {
-        Vec<T> values = load(line);
-        for (i = kLanes<T>; i + kLanes<T> <= count; i += kLanes<T>) {
-            values = Op::template vectors<T>(values, load(line + i));
-        }
-        value = reduce_lanes<T, Op>(values);
-    }
-    for (; i < count; ++i) {
-        value = Op::template numbers<T>(value, line[i * dilation]);
-    }
-    return value;
-}
-
 template <typename T, typename Op>
 class RowPooling {
 public:
-    RowPooling(const Pool &pool, const Windows &windows, const Image &x, const Image &out)
-        : pool_(pool), windows_(windows), x_(x), out_(out), width_(x.extent[kWidth]), columns_(out.extent[kWidth]),
-          stride_(pool.adaptive ? 0 : pool.stride[2]), padding_(pool.padding[2]) {
+    [[gnu::noinline]] RowPooling(const Pool &pool, const Windows &windows, const Image &x, const Image &out)
+        : pool_(pool), windows_(windows), x_(x), out_(out), direct_(pool, x, out),
+          whole_(whole_windows(pool, 1, x.extent[kHeight], out.extent[kHeight])), width_(x.extent[kWidth]),
+          columns_(out.extent[kWidth]), stride_(pool.adaptive ? 0 : pool.stride[2]), padding_(pool.padding[2]) {
+        result_size_ = round_up(columns_, kLanes<T>);
+        if (direct_.fits()) {
+            return;
+        }
         // No tap reaches further than the image and its padding.
         const std::int64_t reach = (width_ + padding_ - 1) / pool.dilation[2] + 1;
         taps_ = pool.kernel[2] < reach ? pool.kernel[2] : reach;
@@ -114,7 +33,6 @@ public:
             stride_ > 2 ? 0 : (round_up(columns_, kLanes<T>) + kLanes<T>)*stride_ + (taps_ - 1) * pool.dilation[2];
         line_size_ = round_up(image > slides ? image : slides, kLanes<T>);
         row_size_ = x.stride[kWidth] == kItem ? 0 : 4 * round_up(width_, kLanes<T>);
-        result_size_ = round_up(columns_, kLanes<T>);
     }
 
     // Elements of scratch that a thread needs: about one padded row of x and two of the result; five of x where its
@@ -129,35 +47,24 @@ public:
         for (std::int64_t i = 0; i < line_size_; ++i) {
             line[i] = Op::template kNeutral<T>;
         }
-        T *copies = line + line_size_;
-        T *scale = copies + row_size_;
-        T *result = scale + result_size_;
-        std::int64_t scaled_for = 0;
+        Lines lines = {line, line + line_size_, nullptr, nullptr, 0};
+        lines.scale = lines.copies + row_size_;
+        lines.result = lines.scale + result_size_;
         const std::int64_t height = out_.extent[kHeight];
         const std::int64_t depth = out_.extent[kDepth];
         std::int64_t y = begin % height;
         std::int64_t z = begin / height % depth;
         std::int64_t c = begin / height / depth % out_.extent[kChannel];
         std::int64_t n = begin / height / depth / out_.extent[kChannel];
-        for (std::int64_t row = begin; row < end; ++row) {
-            const Window &in_depth = windows_[0][z];
-            const Window &in_height = windows_[1][y];
-            reduce_to_line(x_.data + x_.offset(n, c), in_depth, in_height, line + padding_, copies);
-            if constexpr (Op::kMean) {
-                const std::int64_t divisor = in_depth.divisor * in_height.divisor;
-                if (divisor != scaled_for) {
-                    fill_scale(divisor, scale);
-                    scaled_for = divisor;
-                }
+        for (std::int64_t row = begin; row < end;) {
+            const std::int64_t until = height - y < end - row ? height : y + end - row;
+            const char *from = x_.data + x_.offset(n, c);
+            char *to = out_.data + out_.offset(n, c) + z * out_.stride[kDepth];
+            row += until - y;
+            while (y < until) {
+                y += direct_.fits() ? directly(from, z, y, until, to, lines) : by_line(from, z, y, to, lines);
             }
-            char *to = out_.data + out_.offset(n, c) + z * out_.stride[kDepth] + y * out_.stride[kHeight];
-            if (out_.stride[kWidth] == kItem) {
-                reduce_line(line, scale, reinterpret_cast<T *>(to));
-            } else {
-                reduce_line(line, scale, result);
-                scatter(result, to, out_.stride[kWidth], columns_);
-            }
-            if (++y == height) {
+            if (y == height) {
                 y = 0;
                 if (++z == depth) {
                     z = 0;
@@ -172,6 +79,44 @@ public:
 
 private:
     static constexpr std::int64_t kItem = sizeof(T);
+
+    // A thread's scratch
+    struct Lines {
+        T *line;
+        T *copies;
+        T *scale;
+        T *result;
+        std::int64_t scaled_for;
+    };
+
+    // Some of the rows [y, until) of a plane, which begins at `from` and goes to `to`; answers how many.
+    std::int64_t directly(const char *from, std::int64_t z, std::int64_t y, std::int64_t until, char *to,
+                          Lines &lines) const {
+        const Window &depth = windows_[0][z];
+        const Window &height = windows_[1][y];
+        const bool whole = y >= whole_.begin && y < whole_.end;
+        const std::int64_t rows = !whole ? 1 : (until < whole_.end ? until : whole_.end) - y;
+        fill_scale(depth.divisor * height.divisor, lines);
+        direct_.run({from + depth.begin * x_.stride[kDepth] + height.begin * x_.stride[kHeight],
+                     pool_.stride[1] * x_.stride[kHeight], to + y * out_.stride[kHeight], out_.stride[kHeight], rows,
+                     depth.count, x_.stride[kDepth], height.count, x_.stride[kHeight], lines.scale});
+        return rows;
+    }
+
+    std::int64_t by_line(const char *from, std::int64_t z, std::int64_t y, char *to, Lines &lines) const {
+        const Window &depth = windows_[0][z];
+        const Window &height = windows_[1][y];
+        reduce_to_line(from, depth, height, lines.line + padding_, lines.copies);
+        fill_scale(depth.divisor * height.divisor, lines);
+        to += y * out_.stride[kHeight];
+        if (out_.stride[kWidth] == kItem) {
+            reduce_line(lines.line, lines.scale, reinterpret_cast<T *>(to));
+        } else {
+            reduce_line(lines.line, lines.scale, lines.result);
+            scatter(lines.result, to, out_.stride[kWidth], columns_);
+        }
+        return 1;
+    }
 
     void reduce_to_line(const char *plane, const Window &in_depth, const Window &in_height, T *line, T *copies) const {
         const T *rows[4];
@@ -214,28 +159,23 @@ private:
         first = false;
     }
 
-    void fill_scale(std::int64_t divisor, T *scale) const {
-        for (std::int64_t o = 0; o < columns_; ++o) {
-            scale[o] = T{1} / static_cast<T>(divisor * windows_[2][o].divisor);
+    [[gnu::noinline]] void fill_scale(std::int64_t divisor, Lines &lines) const {
+        if (!Op::kMean || divisor == lines.scaled_for) {
+            return;
         }
+        for (std::int64_t o = 0; o < columns_; ++o) {
+            lines.scale[o] = T{1} / static_cast<T>(divisor * windows_[2][o].divisor);
+        }
+        lines.scaled_for = divisor;
     }
 
     void reduce_line(const T *line, const T *scale, T *to) const {
         const std::int64_t dilation = pool_.dilation[2];
         if (stride_ == 1) {
-            if (dilation == 1 && taps_ == 3) {
-                return slide<T, Op, 1, 3>(line, taps_, 1, columns_, scale, to);
-            }
-            return slide<T, Op, 1, 0>(line, taps_, dilation, columns_, scale, to);
+            return slide<T, Op, 1>(line, taps_, dilation, columns_, scale, to);
         }
         if (stride_ == 2) {
-            if (dilation == 1 && taps_ == 2) {
-                return slide<T, Op, 2, 2>(line, taps_, 1, columns_, scale, to);
-            }
-            if (dilation == 1 && taps_ == 3) {
-                return slide<T, Op, 2, 3>(line, taps_, 1, columns_, scale, to);
-            }
-            return slide<T, Op, 2, 0>(line, taps_, dilation, columns_, scale, to);
+            return slide<T, Op, 2>(line, taps_, dilation, columns_, scale, to);
         }
         const T *image = line + padding_;
         for (std::int64_t o = 0; o < columns_; ++o) {
@@ -249,13 +189,15 @@ private:
     const Windows &windows_;
     const Image &x_;
     const Image &out_;
+    DirectPooling<T, Op> direct_;
+    Range whole_; // of the windows along the height
     std::int64_t width_;
     std::int64_t columns_;
     std::int64_t stride_; // along the row; 0 for adaptive windows
     std::int64_t padding_;
-    std::int64_t taps_;
-    std::int64_t line_size_;
-    std::int64_t row_size_;
+    std::int64_t taps_ = 0;
+    std::int64_t line_size_ = 0;
+    std::int64_t row_size_ = 0;
     std::int64_t result_size_;
 };
 
