@@ -9,18 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variantkit.errors import BuildError, StorageError
 from variantkit.files import storage, write_atomically
+from variantkit.interrupts import interrupt_deferred
 from variantkit.together import Stopped, stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Sequence
 
 __all__ = ["BuildEnvironment", "run_logged"]
 
@@ -104,7 +103,7 @@ def run_logged(command: Sequence[str | Path], log: Path, env: dict[str, str] | N
     process = None
     with log.open("a", encoding="utf-8") as file:
         try:
-            with _interrupt_deferred():
+            with interrupt_deferred():
                 process = subprocess.Popen(
                     [sys.executable, "-IS", str(_SUPERVISOR), *words] if posix else words,
                     stdin=subprocess.PIPE if posix else subprocess.DEVNULL,
@@ -142,22 +141,6 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(timeout=0.2)
     raise Stopped
-
-
-@contextlib.contextmanager
-def _interrupt_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until the process that is being started is known, so that it can be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if waiting and callable(before):
-        before(*waiting[0])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

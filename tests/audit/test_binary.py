@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,25 @@ def test_an_object_file_is_not_loaded(compiler: str, tmp_path: Path) -> None:
     path = compiled(compiler, tmp_path, "int f(void) { return 1; }", "-c", "-fno-lto", name="made.o")
     with pytest.raises(BinaryError, match="not loaded: REL"):
         read(path)
+
+
+def test_ctrl_c_while_lief_is_imported_is_no_abort() -> None:
+    """Its enumerations are made while its extension module is initialized, where an exception ends the process."""
+    script = """
+import enum, os, signal, sys
+
+def made(*words, new=enum.EnumMeta.__new__, **named):
+    if "lief" in sys.modules and not hasattr(enum, "interrupted"):
+        enum.interrupted = True
+        os.kill(os.getpid(), signal.SIGINT)
+    return new(*words, **named)
+
+enum.EnumMeta.__new__ = staticmethod(made)
+from variantkit.audit.binary import read_binary
+try:
+    read_binary(open(sys.executable, "rb").read())
+except KeyboardInterrupt:
+    sys.exit(0 if hasattr(enum, "interrupted") else 3)
+sys.exit(4)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from variantkit.errors import BinaryError
+from variantkit.interrupts import interrupt_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,7 +127,8 @@ def read_binary(data: bytes) -> tuple[Binary, ...]:
     if kind is None:
         msg = "it is none of ELF, PE and Mach-O. Leave it out."
         raise BinaryError(msg)
-    import lief
+    with interrupt_deferred():
+        import lief
 
     # What it wonders about would go to stderr; what matters is raised.
     lief.logging.disable()
