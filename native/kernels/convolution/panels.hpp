@@ -7,6 +7,7 @@
 #define NDK_CONVOLUTION_PANELS_HPP
 
 #include "gather.hpp"
+#include "lines.hpp"
 #include "partial.hpp"
 #include "problem.hpp"
 
@@ -60,6 +61,12 @@ inline int runs_of(const Problem<T> &problem, const Row *rows, int row_count, co
 }
 
 #if defined(__AVX512F__)
+template <typename T>
+[[gnu::noinline]] void pack_lines(const Problem<T> &problem, const T *x, std::int64_t first, std::int64_t count,
+                                  std::int64_t width, std::int64_t begin, std::int64_t end, T *to) {
+    Lines<T>(problem, first, count, width).pack(x, begin, end, to);
+}
+
 // pack_panel for a part that holds whole channels.
 template <typename T>
 [[gnu::noinline]] void gather_panel(const Problem<T> &problem, const T *x, std::int64_t first_place, std::int64_t count,
@@ -89,6 +96,10 @@ inline void pack_panel(const Problem<T> &problem, const T *x, std::int64_t first
 #if defined(__AVX512F__)
     if (Gather<T>::fits(problem, end - begin)) {
         gather_panel(problem, x, first, count, width, begin, end, to);
+        return;
+    }
+    if (Lines<T>::fits(problem, count, width)) {
+        pack_lines(problem, x, first, count, width, begin, end, to);
         return;
     }
 #endif

@@ -78,15 +78,20 @@ template <typename T>
 }
 #endif
 
-// Every second lane of two vectors.
-template <typename V, int... Lane>
-[[gnu::always_inline]] inline V even_lanes(V low, V high, std::integer_sequence<int, Lane...>) {
-    return __builtin_shufflevector(low, high, (2 * Lane)...);
+// Every second lane of two vectors, from lane `First` on.
+template <int First, typename V, int... Lane>
+[[gnu::always_inline]] inline V second_lanes(V low, V high, std::integer_sequence<int, Lane...>) {
+    return __builtin_shufflevector(low, high, (2 * Lane + First)...);
 }
 
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> even_lanes(Vec<T> low, Vec<T> high) {
-    return even_lanes(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
+    return second_lanes<0>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
+}
+
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> odd_lanes(Vec<T> low, Vec<T> high) {
+    return second_lanes<1>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
 }
 
 // Every second element.

@@ -63,5 +63,24 @@ private:
     int run_count_ = 0;
 };
 
+// The sums of `count` places from `place` on, for `filters` filters: start or what y has is added.
+template <typename T>
+[[gnu::noinline]] void write_dots(const Problem<T> &problem, std::int64_t place, std::int64_t count,
+                                  std::int64_t filters, const T *sums, std::int64_t sums_row, const T *start, T *y) {
+    Row rows[kLanes<T>];
+    const int found = rows_of(problem, place, count, rows);
+    for (int i = 0; i < found; ++i) {
+        const Row &row = rows[i];
+        T *line = y + row.image * problem.y_batch + row.plane * problem.y_space[0] + row.line * problem.y_space[1] +
+                  row.begin * problem.y_space[2];
+        for (std::int64_t j = 0; j < row.count; ++j) {
+            for (std::int64_t filter = 0; filter < filters; ++filter) {
+                T *to = line + j * problem.y_space[2] + filter * problem.y_filter;
+                *to = sums[filter * sums_row + row.place + j] + (start == nullptr ? *to : start[filter]);
+            }
+        }
+    }
+}
+
 } // namespace ndk::convolution
 #endif // NDK_CONVOLUTION_TARGET_HPP
