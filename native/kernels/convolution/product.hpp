@@ -36,11 +36,12 @@ public:
           depth_(problem.channels * problem.taps()), flat_pixels_(problem.flat_pixels()),
           flat_taps_(problem.flat_taps()), plain_(plain(problem)) {
         flat_depth_ = flat_taps_ && (problem.channels == 1 || problem.w_channel == problem.taps());
-        // Few places: one wide panel, and the weights are read where they lie, because each is read once only.
+        // Few places: one wide panel, and the weights are read where they lie, because each is read once only. So are
+        // weights whose rows lie in enough different cache sets.
         block_depth_ = layout_.few() ? kFewDepth : kBlockDepth;
         block_panels_ = layout_.few() ? 1 : kBlockPlaces / layout_.width();
         block_panels_ = block_panels_ < layout_.panels() ? block_panels_ : layout_.panels();
-        direct_ = flat_depth_ && places_ < 128;
+        direct_ = flat_depth_ && (places_ < 128 || problem.w_filter * static_cast<std::int64_t>(sizeof(T)) % 2048 != 0);
     }
 
     // Elements of scratch memory for one thread.
