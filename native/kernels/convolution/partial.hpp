@@ -64,15 +64,34 @@ template <typename T>
 #endif
 }
 
-// Every second lane of two vectors.
-template <typename V, int... Lane>
-[[gnu::always_inline]] inline V even_lanes(V low, V high, std::integer_sequence<int, Lane...>) {
-    return __builtin_shufflevector(low, high, (2 * Lane)...);
+#if defined(__AVX512F__)
+// The lanes of `mask`; the others stay as they are and their memory is not touched.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> load_lanes(Vec<T> value, const T *from, unsigned mask) {
+    if constexpr (sizeof(T) == 4) {
+        return reinterpret_cast<Vec<T>>(
+            _mm512_mask_loadu_ps(reinterpret_cast<__m512>(value), static_cast<__mmask16>(mask), from));
+    } else {
+        return reinterpret_cast<Vec<T>>(
+            _mm512_mask_loadu_pd(reinterpret_cast<__m512d>(value), static_cast<__mmask8>(mask), from));
+    }
+}
+#endif
+
+// Every second lane of two vectors, from lane `First` on.
+template <int First, typename V, int... Lane>
+[[gnu::always_inline]] inline V second_lanes(V low, V high, std::integer_sequence<int, Lane...>) {
+    return __builtin_shufflevector(low, high, (2 * Lane + First)...);
 }
 
 template <typename T>
 [[gnu::always_inline]] inline Vec<T> even_lanes(Vec<T> low, Vec<T> high) {
-    return even_lanes(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
+    return second_lanes<0>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
+}
+
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> odd_lanes(Vec<T> low, Vec<T> high) {
+    return second_lanes<1>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
 }
 
 // Every second element.

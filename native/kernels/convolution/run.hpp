@@ -21,7 +21,7 @@ ndk_status run_product(const ndk_host *host, const Problem<T> &problem) {
 
     // Groups first, then places, and filters where there are too few places.
     constexpr std::int64_t kFilterUnit = tile_filters(1);
-    const std::int64_t panels = (product.places() + product.place_unit() - 1) / product.place_unit();
+    const std::int64_t panels = product.panels();
     const std::int64_t wanted = parts == 1 ? 1 : 4 * parts;
     std::int64_t across = (wanted + problem.groups - 1) / problem.groups;
     across = across < panels / 2 ? across : (panels + 1) / 2;
@@ -43,8 +43,7 @@ ndk_status run_product(const ndk_host *host, const Problem<T> &problem) {
             const std::int64_t group = piece / (across * down);
             const std::int64_t j = piece / down % across;
             const std::int64_t i = piece % down;
-            product.run(group, part_begin(product.places(), across, j, product.place_unit()),
-                        part_begin(product.places(), across, j + 1, product.place_unit()),
+            product.run(group, part_begin(panels, across, j, 1), part_begin(panels, across, j + 1, 1),
                         part_begin(problem.filters, down, i, kFilterUnit),
                         part_begin(problem.filters, down, i + 1, kFilterUnit), scratch.get());
         }

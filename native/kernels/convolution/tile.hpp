@@ -166,12 +166,16 @@ inline constexpr Multiplies<T> kMultiplies[] = {
 #endif
 };
 
-// Tiles of whole height: of two vectors, and the widest.
+// Tiles of whole height, by the number of vectors, less one.
 template <typename T>
-inline constexpr Multiply<T> kMultiplyAndFetch = multiply<T, tile_filters(2), 2, TileMode::kFetch>;
-template <typename T>
-inline constexpr Multiply<T> kMultiplyWideAndFetch =
-    multiply<T, tile_filters(kMostVectors), kMostVectors, TileMode::kFetch>;
+inline constexpr Multiply<T> kMultiplyAndFetch[] = {
+    nullptr,
+    multiply<T, tile_filters(2), 2, TileMode::kFetch>,
+#if defined(__AVX512F__) || defined(__aarch64__)
+    multiply<T, tile_filters(3), 3, TileMode::kFetch>,
+    multiply<T, tile_filters(4), 4, TileMode::kFetch>,
+#endif
+};
 
 } // namespace ndk::convolution
 #endif // NDK_CONVOLUTION_TILE_HPP
