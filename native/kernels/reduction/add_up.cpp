@@ -149,11 +149,17 @@ private:
 };
 
 template <typename T>
-struct Mean : FoldAll<T, Add> {
-    using FoldAll<T, Add>::FoldAll;
+struct SumOrMean : FoldAll<T, Add> {
+    bool mean;
+
+    SumOrMean(const ndk_tensor *x, bool divide) : FoldAll<T, Add>(x), mean(divide) {}
 
     void finish(const T *states, std::int64_t count, std::int64_t width, std::int64_t, char *out,
                 std::int64_t stride) const {
+        if (!mean) {
+            scatter(states, out, stride, width);
+            return;
+        }
         for (std::int64_t i = 0; i < width; ++i) {
             *reinterpret_cast<T *>(out + i * stride) = states[i] / static_cast<T>(count);
         }
@@ -162,14 +168,9 @@ struct Mean : FoldAll<T, Add> {
 
 template <typename T>
 ndk_status add_up_typed(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
-    switch (op) {
-    case NDK_SUM:
-        return reduce_with(host, x, out, FoldAll<T, Add>(x));
-    case NDK_PROD:
-        return reduce_with(host, x, out, FoldAll<T, Multiply>(x));
-    default:
-        return reduce_with(host, x, out, Mean<T>(x));
-    }
+    using Operation = Either<SumOrMean<T>, FoldAll<T, Multiply>>;
+    const Operation operation{op != NDK_PROD, {x, op == NDK_MEAN}, FoldAll<T, Multiply>(x)};
+    return reduce_with(host, x, out, operation);
 }
 
 } // namespace

@@ -95,8 +95,8 @@ private:
     static_assert(Operation::kLeaf >= kGathered);
     static constexpr std::int64_t kWidest = Operation::kRowBytes / static_cast<std::int64_t>(sizeof(In));
 
-    // What calls itself is kept from being unrolled into itself: it would be a third of the library's code and
-    // compilation.
+    // What calls itself is kept from being unrolled into itself, and what is called in several places from being copied
+    // there: both would be a third of the library's code and compilation.
 
     // Depth of the tree over rows, whose states need memory.
     std::int64_t levels_of_rows() const {
@@ -111,14 +111,14 @@ private:
         return part_begin(layout_.reduced.size, groups, group < groups ? group : groups, 1);
     }
 
-    void reduce_cells(std::int64_t begin, std::int64_t end, State *spare) const {
+    [[gnu::noinline]] void reduce_cells(std::int64_t begin, std::int64_t end, State *spare) const {
         Cursor<2> cursor(layout_.kept, begin);
         const std::int64_t units = layout_.reduced.size;
         if (!layout_.by_columns && units == 1 && layout_.consecutive && layout_.run <= leaf_) {
             const char *first = x_ + layout_.reduced.offset[0];
             for (std::int64_t cell = begin; cell < end; ++cell, cursor.next()) {
                 State state[Operation::kPlanes];
-                operation_.leaf(reinterpret_cast<const In *>(first + cursor.offset[0]), layout_.run, state);
+                leaf(reinterpret_cast<const In *>(first + cursor.offset[0]), layout_.run, state);
                 operation_.finish(state, layout_.run, 1, 1, out_ + cursor.offset[1], 0);
             }
             return;
@@ -127,7 +127,7 @@ private:
             alignas(kVectorBytes) State states[Operation::kPlanes * kWidest];
             const std::int64_t width = layout_.width_of(cell);
             reduce_units(x_ + cursor.offset[0], width, 0, units, states, spare);
-            operation_.finish(states, layout_.count, width, plane_, out_ + cursor.offset[1], layout_.column_strides[1]);
+            finish_columns(states, width, out_ + cursor.offset[1]);
         }
     }
 
@@ -140,17 +140,25 @@ private:
         const std::int64_t width = layout_.width_of(cell);
         for (std::int64_t step = 1; step < groups; step *= 2) {
             for (std::int64_t group = 0; group + step < groups; group += 2 * step) {
-                operation_.merge(states + group * state, elements(group, group + step), states + (group + step) * state,
-                                 elements(group + step, group + 2 * step), width, plane_);
+                merge_columns(states + group * state, elements(group, group + step), states + (group + step) * state,
+                              elements(group + step, group + 2 * step), width);
             }
         }
-        operation_.finish(states, layout_.count, width, plane_, out_ + Cursor<2>(layout_.kept, cell).offset[1],
-                          layout_.column_strides[1]);
+        finish_columns(states, width, out_ + Cursor<2>(layout_.kept, cell).offset[1]);
+    }
+
+    [[gnu::noinline]] void merge_columns(State *states, std::int64_t count, const State *others,
+                                         std::int64_t other_count, std::int64_t width) const {
+        operation_.merge(states, count, others, other_count, width, plane_);
+    }
+
+    [[gnu::noinline]] void finish_columns(const State *states, std::int64_t width, char *out) const {
+        operation_.finish(states, layout_.count, width, plane_, out, layout_.column_strides[1]);
     }
 
     // The states of the units [begin, end) of the cell whose first element is at x.
-    void reduce_units(const char *x, std::int64_t width, std::int64_t begin, std::int64_t end, State *states,
-                      State *spare) const {
+    [[gnu::noinline]] void reduce_units(const char *x, std::int64_t width, std::int64_t begin, std::int64_t end,
+                                        State *states, State *spare) const {
         if (begin == end) {
             State nothing[Operation::kPlanes];
             operation_.empty(nothing);
@@ -197,7 +205,7 @@ private:
         }
     }
 
-    void reduce_run(const char *x, std::int64_t count, State *state) const {
+    [[gnu::noinline]] void reduce_run(const char *x, std::int64_t count, State *state) const {
         const std::int64_t stride = layout_.run_stride[0];
         if (count > leaf_) {
             const std::int64_t half = middle_of(0, count, leaf_);
@@ -209,13 +217,17 @@ private:
             reduce_run(x + half * stride, count - half, other);
             operation_.merge(state, half, other, count - half, 1, 1);
         } else if (layout_.consecutive) {
-            operation_.leaf(reinterpret_cast<const In *>(x), count, state);
+            leaf(reinterpret_cast<const In *>(x), count, state);
         } else {
             alignas(kVectorBytes) In block[kGathered];
             *block = In{}; // the compiler does not see that count >= 1
             gather(x, stride, block, count);
-            operation_.leaf(block, count, state);
+            leaf(block, count, state);
         }
+    }
+
+    [[gnu::noinline]] void leaf(const In *x, std::int64_t count, State *state) const {
+        operation_.leaf(x, count, state);
     }
 
     [[gnu::noinline]] void reduce_rows(const char *x, std::int64_t width, std::int64_t begin, std::int64_t end,
@@ -225,7 +237,7 @@ private:
             State *next = spare + Operation::kPlanes * plane_;
             reduce_rows(x, width, begin, middle, states, next);
             reduce_rows(x, width, middle, end, spare, next);
-            operation_.merge(states, middle - begin, spare, end - middle, width, plane_);
+            merge_columns(states, middle - begin, spare, end - middle, width);
             return;
         }
         const In *rows[Operation::kLeafRows];
@@ -234,7 +246,7 @@ private:
             for (std::int64_t row = 0; row < end - begin; ++row, cursor.next()) {
                 rows[row] = reinterpret_cast<const In *>(x + cursor.offset[0]);
             }
-            operation_.rows(rows, end - begin, width, states, plane_);
+            fold(rows, end - begin, width, states);
             return;
         }
         alignas(kVectorBytes) In block[Operation::kLeafRows * kScattered];
@@ -243,7 +255,11 @@ private:
             gather(x + cursor.offset[0], layout_.column_strides[0], to, width);
             rows[row] = to;
         }
-        operation_.rows(rows, end - begin, width, states, plane_);
+        fold(rows, end - begin, width, states);
+    }
+
+    [[gnu::noinline]] void fold(const In *const *rows, std::int64_t count, std::int64_t width, State *states) const {
+        operation_.rows(rows, count, width, states, plane_);
     }
 
     Operation operation_;
@@ -252,6 +268,45 @@ private:
     char *out_;
     std::int64_t plane_; // distance of the numbers of a state
     std::int64_t leaf_;  // elements of a run that are one leaf
+};
+
+// One of two operations of the same sizes, known when it runs: the engine is compiled once for both.
+template <typename First, typename Second>
+struct Either {
+    using In = typename First::In;
+    using State = typename First::State;
+    static constexpr int kPlanes = First::kPlanes;
+    static constexpr bool kInOrder = First::kInOrder;
+    static constexpr std::int64_t kLeaf = First::kLeaf;
+    static constexpr std::int64_t kLeafRows = First::kLeafRows;
+    static constexpr std::int64_t kRowBytes = First::kRowBytes;
+
+    bool is_first;
+    First first;
+    Second second;
+
+    static bool settled(const State *state) { return First::settled(state); }
+    void empty(State *state) const { is_first ? first.empty(state) : second.empty(state); }
+
+    void leaf(const In *x, std::int64_t count, State *state) const {
+        is_first ? first.leaf(x, count, state) : second.leaf(x, count, state);
+    }
+
+    void rows(const In *const *rows, std::int64_t count, std::int64_t width, State *states, std::int64_t plane) const {
+        is_first ? first.rows(rows, count, width, states, plane) : second.rows(rows, count, width, states, plane);
+    }
+
+    void merge(State *states, std::int64_t count, const State *others, std::int64_t other_count, std::int64_t width,
+               std::int64_t plane) const {
+        is_first ? first.merge(states, count, others, other_count, width, plane)
+                 : second.merge(states, count, others, other_count, width, plane);
+    }
+
+    void finish(const State *states, std::int64_t count, std::int64_t width, std::int64_t plane, char *out,
+                std::int64_t stride) const {
+        is_first ? first.finish(states, count, width, plane, out, stride)
+                 : second.finish(states, count, width, plane, out, stride);
+    }
 };
 
 template <typename Operation>

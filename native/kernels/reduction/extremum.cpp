@@ -82,8 +82,7 @@ private:
 
 template <typename T>
 ndk_status extremum_typed(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
-    return op == NDK_MAX ? reduce_with<ExtremumOf<T, true>>(host, x, out)
-                         : reduce_with<ExtremumOf<T, false>>(host, x, out);
+    return reduce_with<Either<ExtremumOf<T, true>, ExtremumOf<T, false>>>(host, x, out, {op == NDK_MAX, {}, {}});
 }
 
 } // namespace

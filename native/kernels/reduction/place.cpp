@@ -148,8 +148,7 @@ private:
 
 template <typename T>
 ndk_status place_typed(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
-    return op == NDK_ARGMAX ? reduce_with<PlaceOf<T, true>>(host, x, out)
-                            : reduce_with<PlaceOf<T, false>>(host, x, out);
+    return reduce_with<Either<PlaceOf<T, true>, PlaceOf<T, false>>>(host, x, out, {op == NDK_ARGMAX, {}, {}});
 }
 
 } // namespace

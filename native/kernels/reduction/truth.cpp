@@ -67,22 +67,22 @@ private:
     static bool decides(T value) { return All ? value == T{} : value != T{}; }
 };
 
-template <bool All>
-ndk_status truth_of(const ndk_host *host, const ndk_tensor *x, const ndk_tensor *out) {
-    switch (x->dtype) {
-    case NDK_BOOL:
-        return reduce_with<Truth<std::uint8_t, All>>(host, x, out);
-    case NDK_FLOAT32:
-        return reduce_with<Truth<float, All>>(host, x, out);
-    default:
-        return reduce_with<Truth<double, All>>(host, x, out);
-    }
+template <typename T>
+ndk_status truth_typed(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
+    return reduce_with<Either<Truth<T, true>, Truth<T, false>>>(host, x, out, {op == NDK_ALL, {}, {}});
 }
 
 } // namespace
 
 ndk_status reductions::truth(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
-    return op == NDK_ALL ? truth_of<true>(host, x, out) : truth_of<false>(host, x, out);
+    switch (x->dtype) {
+    case NDK_BOOL:
+        return truth_typed<std::uint8_t>(host, op, x, out);
+    case NDK_FLOAT32:
+        return truth_typed<float>(host, op, x, out);
+    default:
+        return truth_typed<double>(host, op, x, out);
+    }
 }
 
 } // namespace ndk
