@@ -132,4 +132,7 @@ void multiply_packed(std::int64_t m, std::int64_t n, std::int64_t depth, const P
     template void ndk::multiply_packed<P>(std::int64_t, std::int64_t, std::int64_t, const P *, const P *,              \
                                           const ndk::Matrix<P> &, bool, const ndk::Epilogue<P> *)
 
+// Whoever multiplies packed units of a type of its own takes its tiles from there.
+extern template void ndk::multiply_block<float>(const ndk::Block<float> &, const ndk::Matrix<float> &);
+
 #endif // NDK_GEMM_BLOCK_HPP

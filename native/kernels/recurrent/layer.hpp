@@ -62,7 +62,7 @@ template <typename T>
 
 // `count` elements of a view into consecutive memory, and back; without a view, zeros.
 template <typename T>
-void read_run(const T *from, std::int64_t stride, T *to, std::int64_t count) {
+[[gnu::noinline]] void read_run(const T *from, std::int64_t stride, T *to, std::int64_t count) {
     if (from == nullptr) {
         for (std::int64_t i = 0; i < count; ++i) {
             to[i] = 0;
@@ -77,7 +77,7 @@ void read_run(const T *from, std::int64_t stride, T *to, std::int64_t count) {
 }
 
 template <typename T>
-void write_run(const T *from, T *to, std::int64_t stride, std::int64_t count) {
+[[gnu::noinline]] void write_run(const T *from, T *to, std::int64_t stride, std::int64_t count) {
     if (stride == 1) {
         copy_run(from, to, count);
         return;
