@@ -65,6 +65,12 @@ def container(session: nox.Session) -> None:
     pytest_with_this_tree(session, "tests/container")
 
 
+@nox.session(python=False)
+def compiler_cache(session: nox.Session) -> None:
+    """Install ccache (root, Debian), which builds use where it is there."""
+    debian(session, "ccache")
+
+
 @nox.session
 def emulated(session: nox.Session) -> None:
     """Run the wheels on emulated CPUs without what their classifiers need (qemu-user), and natively on this one.
