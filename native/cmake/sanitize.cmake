@@ -4,9 +4,10 @@ set(NDK_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or th
 
 function(ndkernels_sanitize target)
   if(NDK_SANITIZE)
-    # -O1 after the target's own -O3: it finds the same, and compiles in a third of the time.
-    target_compile_options(${target} PRIVATE -O1 -fsanitize=${NDK_SANITIZE} -fno-sanitize-recover=all
-                                             -fno-omit-frame-pointer -g1)
+    # -O1 after the target's own -O3: it finds the same, and compiles in a third of the time. GCC fuses products and sums,
+    # which functions with FMA count on, among its expensive optimizations only.
+    target_compile_options(${target} PRIVATE -O1 $<$<CXX_COMPILER_ID:GNU>:-fexpensive-optimizations> -fsanitize=${NDK_SANITIZE}
+                                             -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
     target_link_options(${target} PRIVATE -fsanitize=${NDK_SANITIZE})
   endif()
 endfunction()
