@@ -4,10 +4,25 @@
 #ifndef NDK_ELEMENTWISE_STRIDED_HPP
 #define NDK_ELEMENTWISE_STRIDED_HPP
 
-#include "elementwise/half.hpp"
+#include "math/half.hpp"
 #include "views.hpp"
 
 namespace ndk {
+
+// `count` numbers in the format of `dtype`, which is NDK_FLOAT16 or NDK_BFLOAT16. The arrays end at whole vectors.
+inline void widen(std::int32_t dtype, const std::uint16_t *from, float *to, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += kLanes<float>) {
+        const HalfBits half = load_half_bits(from + i);
+        store(to + i, dtype == NDK_FLOAT16 ? float_of_float16(half) : float_of_bfloat16(half));
+    }
+}
+
+inline void narrow(std::int32_t dtype, const float *from, std::uint16_t *to, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += kLanes<float>) {
+        const Vec<float> x = load(from + i);
+        store_half_bits(to + i, dtype == NDK_FLOAT16 ? float16_of_float(x) : bfloat16_of_float(x));
+    }
+}
 
 inline constexpr std::int64_t kBlock = 512; // elements; a few of these blocks stay in the L1 cache
 

@@ -2,8 +2,8 @@
 //
 // Between float and the two 16-bit formats, to nearest, ties to even: with the instructions where the classifier has
 // them, else in integers. There are none for bfloat16 in the levels of the psABI.
-#ifndef NDK_ELEMENTWISE_HALF_HPP
-#define NDK_ELEMENTWISE_HALF_HPP
+#ifndef NDK_MATH_HALF_HPP
+#define NDK_MATH_HALF_HPP
 
 #include "math/basic.hpp"
 
@@ -16,6 +16,10 @@ typedef std::uint32_t WordBits __attribute__((vector_size(NDK_VECTOR_BYTES)));
     HalfBits bits;
     __builtin_memcpy(&bits, from, sizeof(bits));
     return bits;
+}
+
+[[gnu::always_inline]] inline void store_half_bits(std::uint16_t *to, HalfBits bits) {
+    __builtin_memcpy(to, &bits, sizeof(bits));
 }
 
 // binary16. The exponent is scaled by a multiplication, which is exact and makes denormal numbers normal ones.
@@ -68,21 +72,5 @@ typedef std::uint32_t WordBits __attribute__((vector_size(NDK_VECTOR_BYTES)));
     return __builtin_convertvector((nan & (bits >> 16 | 0x40)) | (~nan & rounded), HalfBits);
 }
 
-// `count` numbers in the format of `dtype`, which is NDK_FLOAT16 or NDK_BFLOAT16. The arrays end at whole vectors.
-inline void widen(std::int32_t dtype, const std::uint16_t *from, float *to, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; i += kLanes<float>) {
-        const HalfBits half = load_half_bits(from + i);
-        store(to + i, dtype == NDK_FLOAT16 ? float_of_float16(half) : float_of_bfloat16(half));
-    }
-}
-
-inline void narrow(std::int32_t dtype, const float *from, std::uint16_t *to, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; i += kLanes<float>) {
-        const Vec<float> x = load(from + i);
-        const HalfBits half = dtype == NDK_FLOAT16 ? float16_of_float(x) : bfloat16_of_float(x);
-        __builtin_memcpy(to + i, &half, sizeof(half));
-    }
-}
-
 } // namespace ndk
-#endif // NDK_ELEMENTWISE_HALF_HPP
+#endif // NDK_MATH_HALF_HPP
