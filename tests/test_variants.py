@@ -543,6 +543,7 @@ def test_what_cannot_be_brought_up_to_date(document: Any, message: str) -> None:
 @settings(max_examples=80)
 @given(json_values | spoilt(PYTORCH_LIKE) | spoilt(VARIANTLIB) | spoilt(WITHOUT_PROVIDERS))
 @example({**VARIANTLIB, "variants": {"a": {"x86_64": {"level": [{}]}}}})
+@example({**PYTORCH_LIKE, "static-properties": {"priority": [True]}})
 def test_hostile_metadata_is_a_variant_error_or_comes_out_right(document: Any) -> None:
     try:
         migrated = migrate(document)

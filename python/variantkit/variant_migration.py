@@ -38,7 +38,7 @@ def migrate(document: object) -> Document:
     try:
         migrated = _migrate(document)
         found = problems(migrated)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         msg = f"This is not shaped as any draft of the format: {error!r}. Assemble the wheel again."
         raise VariantError(msg) from error
     if found:
