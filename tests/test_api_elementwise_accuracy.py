@@ -99,6 +99,16 @@ def test_float64_against_long_double(name: str) -> None:
     check(name, x, FUNCTIONS[name][0](x.astype(Wide)))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_next_to_multiples_of_half_pi(name: str, dtype: str) -> None:
+    """Where the reduction to [-pi / 4, pi / 4] leaves next to nothing of the argument."""
+    multiples = np.concatenate([np.arange(1, 5000), np.random.default_rng(2).integers(5000, 2**40, 5000)])
+    x = (multiples.astype(Wide) * (np.arctan(Wide(1)) * 2)).astype(dtype)
+    x = np.concatenate([x, -x, np.nextafter(x, x.dtype.type(0)), np.nextafter(x, x.dtype.type(np.inf))])
+    check(name, x, FUNCTIONS[name][0](x.astype(Wide)))
+
+
 # Rounded from 50 digits, with mpmath.
 FLOAT64_POINTS = {
     "erf": [

@@ -40,14 +40,22 @@ struct TrigonometryConstants<double> {
 #endif
 };
 
-// x = n pi / 2 + r, for |x| <= kLargest
+// x = n pi / 2 + r, for |x| <= kLargest. Near a multiple of pi / 2, the first two subtractions leave little of x, so
+// that what the second one loses counts.
 [[gnu::always_inline]] inline Vec<double> reduce_angle(Vec<double> x, Vec<double> &n) {
     using C = TrigonometryConstants<double>;
     n = (x * 0x1.45f306dc9c883p-1 + Format<double>::kRound) - Format<double>::kRound; // 2 / pi
-    const Vec<double> first = x - n * C::kPart[0];
-    const Vec<double> second = first - n * C::kPart[1];
-    const Vec<double> low = ((first - second) - n * C::kPart[1]) - n * C::kPart[2];
-    return second + low;
+    const Vec<double> first = x - n * C::kPart[0];                                    // exact
+    Vec<double> product = n * C::kPart[1];
+    Vec<double> low;
+#if defined(__FMA__)
+    asm("" : "+x"(product)); // rounded: not fused with the sum
+    const Vec<double> second = sum_of<double>(first, -product, low);
+    low -= product_error<double>(n, splat(C::kPart[1]), product);
+#else // `product` is exact
+    const Vec<double> second = sum_of<double>(first, -product, low);
+#endif
+    return second + (low - n * C::kPart[2]);
 }
 
 [[gnu::always_inline]] inline Vec<float> reduce_angle(Vec<float> x, Vec<float> &n) {
