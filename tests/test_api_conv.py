@@ -234,12 +234,23 @@ def test_empty_arrays() -> None:
     assert not grad_bias.any()
 
 
-def test_infinities_and_nan_stay_where_the_kernel_meets_them_in_float64() -> None:
-    x = np.ones((1, 1, 9, 9))
-    x[0, 0, 4, 4] = np.inf
-    got = ndkernels.conv2d(x, np.ones((1, 1, 3, 3)), padding=1)
-    assert np.isinf(got[0, 0, 3:6, 3:6]).all()
-    assert np.isfinite(got).sum() == 81 - 9
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("channels", "extent"), [(1, 9), (16, 32)])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_infinities_and_nan_stay_where_the_kernel_meets_them(
+    value: float, channels: int, extent: int, dtype: str
+) -> None:
+    """Also with as many channels as Winograd's algorithm takes."""
+    x = np.ones((1, channels, extent, extent), dtype)
+    x[0, 0, 4, 4] = value
+    got = ndkernels.conv2d(x, np.ones((channels, channels, 3, 3), dtype), padding=1)
+    np.testing.assert_array_equal(got[:, :, 3:6, 3:6], np.full((1, channels, 3, 3), value))
+    assert (~np.isfinite(got)).sum() == 9 * channels
+
+
+def test_sums_on_the_way_may_overflow() -> None:
+    x, weight = np.full((1, 16, 32, 32), 1e37, "float32"), np.full((16, 16, 3, 3), 1e-9, "float32")
+    np.testing.assert_allclose(ndkernels.conv2d(x, weight), np.full((1, 16, 30, 30), 1.44e30), rtol=1e-5)
 
 
 def test_threads_change_nothing() -> None:

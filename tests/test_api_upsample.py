@@ -131,6 +131,14 @@ def test_nan_stays_in_its_neighbourhood_and_out_is_filled() -> None:
     assert ndkernels.upsample_backward(np.empty((0, 3, 8, 20)), (0, 3, 5, 6)).shape == (0, 3, 5, 6)
 
 
+@pytest.mark.parametrize("align", [False, True])
+def test_the_same_size_is_the_same_image(align: bool) -> None:
+    x = np.arange(12, dtype="float32").reshape(1, 1, 3, 4)
+    np.testing.assert_array_equal(ndkernels.upsample(x, size=(3, 4), mode="bilinear", align_corners=align), x)
+    x[0, 0, 1, 2] = np.nan
+    np.testing.assert_array_equal(ndkernels.upsample(x, size=(3, 4), mode="bilinear", align_corners=align), x)
+
+
 def test_errors_name_the_argument() -> None:
     x = data((1, 2, 5, 5))
     with pytest.raises(ValueError, match="size: it or scale_factor is needed, and neither is given"):

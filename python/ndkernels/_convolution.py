@@ -282,9 +282,10 @@ def conv2d(
 
     Notes
     -----
-    Kernels of 3 by 3 with stride 1 may be computed in float32 with Winograd's algorithm F(4x4, 3x3): the error is about
-    1e-5 of the result's largest element, and one infinity or NaN in `x` may give NaN a few places further than the
-    kernel reaches.
+    Kernels of 3 by 3 with stride 1 may be computed in float32 with Winograd's algorithm F(4x4, 3x3), whose error is
+    about 1e-5 of the largest element of the result, also where the result is small: one element of `x` that is far
+    larger than all others costs the places beside it their last digits. Where something of the result is not finite,
+    all is computed again without it, so that infinities and NaN stay where the kernel meets them.
 
     Examples
     --------

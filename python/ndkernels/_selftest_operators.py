@@ -217,9 +217,17 @@ def _convolution(dtype: str) -> Iterator[str]:
 
     import ndkernels as nk
 
-    for size, stride, padding in ((3, 1, 1), (3, 2, 0), (1, 1, 0), (5, 2, 2)):
-        x, weight = _values(2, 5, 11, 13, dtype=dtype), _values(19, 5, size, size, dtype=dtype, seed=2)
-        what = f"conv2d with {size}x{size} and stride {stride}"
+    # The first has as many channels and places as Winograd's algorithm needs.
+    for channels, height, size, stride, padding in (
+        (16, 23, 3, 1, 1),
+        (5, 11, 3, 1, 1),
+        (5, 11, 3, 2, 0),
+        (5, 11, 1, 1, 0),
+        (5, 11, 5, 2, 2),
+    ):
+        x = _values(2, channels, height, height + 2, dtype=dtype)
+        weight = _values(19, channels, size, size, dtype=dtype, seed=2)
+        what = f"conv2d of {channels} channels with {size}x{size} and stride {stride}"
         result = nk.conv2d(x, weight, stride=stride, padding=padding)
         yield _apart(what, result, _convolved(x, weight, stride, padding), dtype, 512)
         grad = _values(*result.shape, dtype=dtype, seed=3)

@@ -84,7 +84,11 @@ ndk_status run(const ndk_host *host, const Problem<T> &problem) {
     }
     if constexpr (sizeof(T) == sizeof(float)) {
         if (worth_winograd(problem)) {
-            return run_winograd(host, problem);
+            bool finite = true;
+            const ndk_status status = run_winograd(host, problem, finite);
+            if (finite || status != NDK_OK) {
+                return status;
+            }
         }
     }
     return run_product(host, problem);

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Winograd's algorithm F(4x4, 3x3) in float32. The error is about 1e-5 of the largest element of the result (Lavin and
-// Gray, CVPR 2016), and an infinite element gives NaN in the whole tiles that meet it.
+// Gray, CVPR 2016). An element that is not finite, or sums that overflow although the result does not, would make NaN
+// of whole tiles: the caller hears of it, and computes the result anew.
 //
 // The output is cut into tiles of 4 x 4. For each of the 36 products of a tile, the sum over the channels is a matrix
 // product of transformed weights u (filters x channels) and transformed input v (channels x tiles). A block of tiles is
 // transformed, then for one block of filters after the other the products are computed, with the channels in pieces,
 // and transformed back.
 //
-// Scratch memory: the transformed input of a block of tiles, at most 4.8 MiB per thread, and its products, 1.1 MiB per
+// Scratch memory: the transformed input of a block of tiles, at most 6.8 MiB per thread, and its products, 1.1 MiB per
 // thread. The transformed weights have 4 times (and with the edges of blocks at most 8 times) the size of the weights
 // where there are several blocks of tiles, and 1 MiB per thread otherwise; worth_winograd limits them to 64 MiB.
 #include "convolution/winograd.hpp"
 
 #include "convolution/tile.hpp"
 #include "convolution/winograd_transforms.hpp"
+#include "math/basic.hpp"
 
 namespace ndk::convolution {
 namespace {
@@ -82,9 +84,10 @@ public:
     }
 
     // The tiles of one block and the filter blocks [filter_block, filter_end). `stored` are all of the group's weights,
-    // or null: then they are transformed into `block`.
-    void run(std::int64_t group, std::int64_t tiles, std::int64_t filter_block, std::int64_t filter_end,
+    // or null: then they are transformed into `block`. Whether all of the result is finite.
+    bool run(std::int64_t group, std::int64_t tiles, std::int64_t filter_block, std::int64_t filter_end,
              const float *stored, float *block, float *v, float *m) const {
+        Vec<float> seen{};
         Segment found[kMostTiles];
         const std::int64_t first = tiles * block_segments_;
         const std::int64_t count = least(segments() - first, block_segments_);
@@ -107,9 +110,10 @@ public:
                 multiply_block(u, v, m, filters, piece, places);
             }
             for (std::int64_t filter = 0; filter < filters; ++filter) {
-                write_filter(group, filter_block * kFilterBlock + filter, found, count, m + filter * row_);
+                write_filter(group, filter_block * kFilterBlock + filter, found, count, m + filter * row_, seen);
             }
         }
+        return !any_of<float>(seen != seen);
     }
 
 private:
@@ -173,8 +177,8 @@ private:
         }
     }
 
-    void write_filter(std::int64_t group, std::int64_t filter, const Segment *found, std::int64_t count,
-                      const float *m) const {
+    void write_filter(std::int64_t group, std::int64_t filter, const Segment *found, std::int64_t count, const float *m,
+                      Vec<float> &seen) const {
         const float bias = problem_.bias_of(group, filter);
         float *y = problem_.y + group * problem_.y_group + filter * problem_.y_filter;
         for (std::int64_t i = 0; i < count; ++i) {
@@ -183,7 +187,7 @@ private:
                    y + segment.image * problem_.y_batch + segment.plane * problem_.y_space[0] +
                        segment.line * problem_.y_space[1] + segment.column * problem_.y_space[2],
                    problem_.y_space[1], problem_.y_space[2], least(problem_.out[1] - segment.line, kOut),
-                   least(problem_.out[2] - segment.column, kOut * segment.count));
+                   least(problem_.out[2] - segment.column, kOut * segment.count), seen);
         }
     }
 
@@ -225,7 +229,7 @@ bool worth_winograd(const Problem<float> &problem) {
     return products + transforms < product;
 }
 
-ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem) {
+ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, bool &finite) {
     const Winograd winograd(problem);
     const auto work = static_cast<double>(problem.groups) * static_cast<double>(problem.channels) *
                       static_cast<double>(problem.filters) * static_cast<double>(winograd.padded_tiles() + 32);
@@ -241,6 +245,7 @@ ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem) {
         return NDK_OUT_OF_MEMORY;
     }
     bool out_of_memory = false;
+    finite = true;
     for (std::int64_t group = 0; group < problem.groups; ++group) {
         if (stored) {
             const std::int64_t channel_blocks = winograd.stored_weights() / kWeightBlock / winograd.filter_blocks();
@@ -264,9 +269,11 @@ ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem) {
             }
             const std::int64_t end = part_begin(pieces, dealers, dealer + 1, 1);
             for (std::int64_t piece = part_begin(pieces, dealers, dealer, 1); piece < end; ++piece) {
-                winograd.run(group, piece / down, part_begin(winograd.filter_blocks(), down, piece % down, 1),
-                             part_begin(winograd.filter_blocks(), down, piece % down + 1, 1), all.get(), block.get(),
-                             input.get(), products.get());
+                if (!winograd.run(group, piece / down, part_begin(winograd.filter_blocks(), down, piece % down, 1),
+                                  part_begin(winograd.filter_blocks(), down, piece % down + 1, 1), all.get(),
+                                  block.get(), input.get(), products.get())) {
+                    __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
+                }
             }
         });
     }

@@ -12,7 +12,8 @@ namespace ndk::convolution {
 // Whether it can compute the problem, and is likely to be faster than a matrix product.
 bool worth_winograd(const Problem<float> &problem);
 
-ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem);
+// `finite` says whether all of the result is; where it is not, other elements may be wrong.
+ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, bool &finite);
 
 } // namespace ndk::convolution
 #endif // NDK_CONVOLUTION_WINOGRAD_HPP

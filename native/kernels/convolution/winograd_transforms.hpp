@@ -265,9 +265,10 @@ inline void input(const T *x, std::int64_t line_step, std::int64_t step, const W
 }
 
 // A^T m A + bias for one filter of a segment, of which `lines` x `columns` places exist; products are `step` apart.
+// What is not finite makes NaN of a lane of `seen`.
 template <typename T>
 inline void output(const T *m, std::int64_t step, T bias, T *y, std::int64_t line_step, std::int64_t column_step,
-                   std::int64_t lines, std::int64_t columns) {
+                   std::int64_t lines, std::int64_t columns, Vec<T> &seen) {
     Vec<T> half[kOut][kIn];
 #pragma GCC unroll 6
     for (int j = 0; j < kIn; ++j) {
@@ -298,7 +299,9 @@ inline void output(const T *m, std::int64_t step, T bias, T *y, std::int64_t lin
         for (std::int64_t v = 0; v < kOut; ++v) {
             const std::int64_t left = columns - v * kLanes<T>;
             if (left > 0) {
-                store_first(to + v * kLanes<T>, row[v] + splat(bias), left < kLanes<T> ? left : kLanes<T>);
+                const Vec<T> sum = row[v] + splat(bias);
+                seen += sum * T{0};
+                store_first(to + v * kLanes<T>, sum, left < kLanes<T> ? left : kLanes<T>);
             }
         }
         if (column_step != 1) {

@@ -9,7 +9,8 @@
 // index is the place in the image, flat over its spatial axes: of the first of equal values and of the last NaN.
 // Where dilation makes a window miss the image the maximum is -inf and the index -1.
 //
-// Scratch: 24 bytes for each of out's depth + height + width, and for each thread about a row of x and two of out.
+// Scratch: 24 bytes for each of out's depth + height + width, and for each thread about a padded row of x and two of
+// out.
 #include "call.hpp"
 #include "pooling/channels.hpp"
 #include "pooling/geometry.hpp"

@@ -44,7 +44,7 @@ Source<T> source_at(std::int64_t o, std::int64_t in, std::int64_t out, std::int6
         return {low, low, 0};
     }
     if (in == out) { // also where a factor was rounded away
-        return {o, o < last ? o + 1 : last, 0};
+        return {o, o, 0};
     }
     T place;
     if (align) {
