@@ -99,7 +99,8 @@ private:
             Vec<T> value = pick_lanes<T, Near>(from, place + o);
             if constexpr (Linear) {
                 const Vec<T> weight = load(weights_.get() + o);
-                value = value * (splat(T{1}) - weight) + pick_lanes<T, Near>(from + 1, place + o) * weight;
+                const Vec<T> next = pick_lanes<T, Near>(from + 1, place + o);
+                value = weight == T{0} ? value : value * (T{1} - weight) + next * weight; // which may be NaN
             }
             if (o + kLanes<T> <= count_) {
                 store(to + o, value);

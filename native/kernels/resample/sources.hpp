@@ -18,7 +18,7 @@ enum UpsampleMode { kNearest = 0, kLinear = 1, kNearestExact = 2 };
 // height and width: how much larger the result is, or 0 where only the extents say so.
 inline constexpr int kUpsampleIntegers = 4;
 
-// Between elements `low` and `high`; only nearest has low = high and no weight.
+// Between elements `low` and `high`; nearest, and an axis that keeps its extent, have low = high and no weight.
 template <typename T>
 struct Source {
     std::int64_t low;
