@@ -73,6 +73,7 @@ def main() -> int:
     for name in [item.classifier for item in loaded.installed if item.classifier in loaded.decision.runnable]:
         print(f"measuring {name} ...", file=sys.stderr)
         environ = {**os.environ, "NDKERNELS_CLASSIFIER": name, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environ.pop("OPENBLAS_CORETYPE", None)  # NumPy's OpenBLAS chooses its code itself
         run = subprocess.run(
             [sys.executable, __file__, "--child", "--seconds", str(options.seconds)],
             env=environ, check=True, capture_output=True, text=True,

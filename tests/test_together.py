@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -117,11 +118,34 @@ def test_a_step_has_a_line_when_it_begins_and_a_whole_one_when_it_ends() -> None
     ]
 
 
-def test_a_failed_step_says_so() -> None:
+@pytest.mark.parametrize(
+    ("error", "word"), [(RuntimeError, "failed"), (KeyboardInterrupt, "stopped"), (Stopped, "stopped")]
+)
+def test_a_step_says_what_ended_it(error: type[BaseException], word: str) -> None:
     stream = io.StringIO()
-    with pytest.raises(RuntimeError), Progress(1, stream).step("work"):
-        raise RuntimeError
-    assert stream.getvalue().rstrip().endswith("failed")
+    with pytest.raises(error), Progress(1, stream).step("work"):
+        raise error
+    assert stream.getvalue().rstrip().endswith(word)
+
+
+def test_ctrl_c_while_a_thread_starts_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its start and its entry in the pool nobody would know of it."""
+    ended = []
+
+    def work() -> None:
+        time.sleep(0.3)
+        ended.append(True)
+
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), Together(1) as together:
+        together.start(work)
+    assert ended == [True]
 
 
 def test_spinners_of_steps_beside_each_other_leave_their_lines() -> None:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from variantkit.printable import printable
+from variantkit.together import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ class Progress:
         """Run one step; its line ends with the seconds it took and with `Step.note`."""
         step = Step()
         started = time.perf_counter()
-        head, task, failed = title, None, True
+        head, task, note = title, None, "failed"
         try:  # from here on an interrupt finds a line to end
             with self._lock:
                 self._begun += 1
@@ -53,9 +54,11 @@ class Progress:
                 head = f"{number} {title:<44}"
                 task = self._show(f"{number} {title}", head)
             yield step
-            failed = False
+            note = step.note
+        except (KeyboardInterrupt, Stopped):
+            note = "stopped"
+            raise
         finally:
-            note = "failed" if failed else step.note
             with self._lock:
                 self._running -= 1
                 self._end(head, f" {time.perf_counter() - started:6.1f} s  {note}".rstrip(), task)

@@ -7,6 +7,8 @@ import contextvars
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
+from variantkit.interrupts import interrupt_deferred
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -45,8 +47,10 @@ class Together:
 
     def start(self, function: Callable[..., _Result], *arguments: object) -> concurrent.futures.Future[_Result]:
         """Run a function as soon as there is room for it; those that were started earlier come first."""
-        future = self._pool.submit(contextvars.copy_context().run, self._run, function, *arguments)
-        self._futures.append(future)
+        # An interrupt between a thread's start and its entry in the pool would leave it to run on, and nobody to wait.
+        with interrupt_deferred():
+            future = self._pool.submit(contextvars.copy_context().run, self._run, function, *arguments)
+            self._futures.append(future)
         return future
 
     def _run(self, function: Callable[..., _Result], *arguments: object) -> _Result:

@@ -47,9 +47,11 @@ class Worker:
 
     def __init__(self, name: str, library: str, threads: int, environ: dict[str, str]) -> None:
         self.name = name
+        # Each library chooses its code itself.
+        free = {key: value for key, value in os.environ.items() if key not in {"OPENBLAS_CORETYPE", "MKL_CBWR"}}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tools.bench.worker", library, str(threads)],
-            cwd=ROOT, env={**os.environ, **environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env={**free, **environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.versions: dict[str, str] = self._answer()["versions"]
 
