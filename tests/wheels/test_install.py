@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,11 @@ def test_the_sdist_builds_the_base_wheel_with_plain_pip(
         check=True, capture_output=True,
     )  # fmt: skip
     (sdist,) = tmp_path.glob("ndkernels-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        members = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, check=True, capture_output=True, text=True).stdout.split()
+    top = {"LICENSE", "README.md", "classifiers.toml", "pyproject.toml", "PKG-INFO"}
+    assert members == top | {path for path in tracked if path.startswith(("native/", "python/"))}
     fresh_environment.pip("install", "--no-index", "--no-deps", *map(str, wheelhouse.glob("variantkit-*.whl")))
     # Build isolation as users have it: build requirements come from PyPI.
     result = fresh_environment.pip("install", str(sdist))
