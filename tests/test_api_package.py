@@ -148,9 +148,10 @@ def test_signatures_are_those_of_the_array_api() -> None:
 
 
 def test_the_examples_of_the_documentation_are_right() -> None:
-    modules = {importlib.import_module(getattr(ndkernels, name).__module__) for name in FUNCTIONS}
+    names = [name for name in dir(ndkernels) if inspect.isfunction(getattr(ndkernels, name))]
+    modules = {importlib.import_module(getattr(ndkernels, name).__module__) for name in names}
     results = [doctest.testmod(module) for module in modules]
-    assert sum(each.attempted for each in results) >= 2 * len(FUNCTIONS)
+    assert sum(each.attempted for each in results) >= len(names)
     assert sum(each.failed for each in results) == 0
 
 

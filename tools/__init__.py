@@ -5,10 +5,15 @@ They run from a bare checkout, and always with the variantkit of this tree, also
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["ROOT"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ROOT", "imports"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,3 +24,19 @@ try:
     import variantkit  # noqa: F401
 finally:
     sys.path.remove(str(ROOT / "python"))
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """End the command with what to install, where a package is missing that it imports."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(("tools", "variantkit")):
+            raise
+        print(
+            f"{error.name} is not installed. Install what this command needs, with pip 25.1 or later: "
+            "python -m pip install --group release",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None

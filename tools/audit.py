@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from . import ROOT
+from . import ROOT, imports
 
 if __name__ == "__main__":
-    from variantkit.cli import audit, run
+    with imports():
+        from variantkit.cli import audit, run
 
     sys.exit(run(lambda: audit.main(sys.argv[1:], prog="python -m tools.audit", root=ROOT)))

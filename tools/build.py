@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from . import ROOT
+from . import ROOT, imports
 
 if __name__ == "__main__":
-    from variantkit.cli import build, run
+    with imports():
+        from variantkit.cli import build, run
 
     sys.exit(run(lambda: build.main(sys.argv[1:], prog="python -m tools.build", root=ROOT, also=[ROOT / "python"])))

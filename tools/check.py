@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import ROOT
+from . import ROOT, imports
 
 if __name__ == "__main__":
-    from variantkit.cli import check, release, run
+    with imports():
+        from variantkit.cli import check, release, run
 
     def rebuild(root: Path, out: Path) -> None:
         """Build the release again, with the projects that belong to it."""

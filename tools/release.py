@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import ROOT
+from . import ROOT, imports
 
 if __name__ == "__main__":
-    from variantkit.cli import release, run
+    with imports():
+        from variantkit.cli import release, run
 
     sys.exit(run(lambda: release.main(sys.argv[1:], prog="python -m tools.release", root=ROOT, also=[Path("python")])))

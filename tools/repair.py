@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from . import ROOT
+from . import ROOT, imports
 
 if __name__ == "__main__":
-    from variantkit.cli import repair, run
+    with imports():
+        from variantkit.cli import repair, run
 
     sys.exit(run(lambda: repair.main(sys.argv[1:], prog="python -m tools.repair", root=ROOT)))

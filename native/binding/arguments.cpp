@@ -199,7 +199,9 @@ void Argument::refuse_dtype(nb::handle object, const std::string &fallback) cons
     const nb::object own = nb::getattr(object, "dtype", nb::none());
     const std::string dtype = own.is_none() ? fallback : nb::cast<std::string>(nb::str(own));
     raise_type(std::string(name_) + ": dtype " + dtype + " is not supported; accepted are " + to_string(accepted_) +
-               " in native byte order. Convert it first, for example with numpy.asarray(..., dtype='float64').");
+               " in native byte order. Convert it first, for example with numpy.asarray(..., dtype='" +
+               ((accepted_ & one_dtype(NDK_FLOAT64)) != 0 ? "float64" : to_string(accepted_ & (~accepted_ + 1))) +
+               "').");
 }
 
 Argument::Argument(nb::handle object, const char *name, Dtypes accepted) : name_(name), accepted_(accepted) {

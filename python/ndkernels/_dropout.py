@@ -51,7 +51,7 @@ def dropout(x: Array, p: float = 0.5, /, *, seed: int, training: bool = True, ou
     --------
     >>> import numpy as np
     >>> dropout(np.ones(8), 0.5, seed=1)
-    array([0., 2., 2., 0., 0., 0., 0., 2.])
+    array([2., 2., 2., 2., 2., 2., 0., 2.])
     """
     x = array(x, "x")
     p = number(p, "p", least=0.0, most=1.0)

@@ -86,8 +86,8 @@ def lstm(
     >>> w_ih, w_hh = np.ones((4, 1)), np.zeros((4, 1))
     >>> output, (h, c) = lstm(np.float64([[0], [1]]), (w_ih, w_hh))
     >>> output.round(3)
-    array([[0.   ],
-           [0.369]])
+    array([[0.  ],
+           [0.37]])
     """
     network = _Network(_LSTM, x, weights, sequence_lengths, bidirectional, layers, batch_first)
     output, states = network.run(network.states(initial, "initial", "(h, c)"), out)
