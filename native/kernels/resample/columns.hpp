@@ -40,18 +40,13 @@ template <typename T, bool Near>
         }
         return reinterpret_cast<Vec<T>>(
             _mm256_mask_i32gather_ps(_mm256_setzero_ps(), from, index, _mm256_castsi256_ps(_mm256_set1_epi32(-1)), 4));
-    } else {
-        const __m128i index = _mm_loadu_si128(reinterpret_cast<const __m128i *>(place));
-        return reinterpret_cast<Vec<T>>(
-            _mm256_mask_i32gather_pd(_mm256_setzero_pd(), from, index, _mm256_castsi256_pd(_mm256_set1_epi32(-1)), 8));
     }
-#else
+#endif
     Vec<T> picked;
     for (std::int64_t i = 0; i < kLanes<T>; ++i) {
-        picked[i] = from[place[i]];
+        picked[i] = from[place[i]]; // as fast as gathering where there are but four lanes
     }
     return picked;
-#endif
 }
 
 // The sources of the columns in the form that vectors want: where the first of each group of lanes comes from, and how
