@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Measured:
 
 
 class Worker:
-    """A process that holds one library."""
+    """A process that holds one library, and is stopped while it has nothing to do: threads of idle pools spin."""
 
     def __init__(self, name: str, library: str, threads: int, environ: dict[str, str]) -> None:
         self.name = name
@@ -54,13 +55,17 @@ class Worker:
             cwd=ROOT, env={**free, **environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.versions: dict[str, str] = self._answer()["versions"]
+        self._process.send_signal(signal.SIGSTOP)
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a request and wait for its answer."""
         assert self._process.stdin is not None  # noqa: S101 -- for the type checker
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        answer = self._answer()
+        self._process.send_signal(signal.SIGSTOP)
+        return answer
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None  # noqa: S101 -- for the type checker

@@ -49,6 +49,8 @@ public:
         const std::int64_t most = fitting < kLane ? kLane : least(fitting, kMostTiles);
         block_segments_ = least(most / segment_tiles_, segments());
         blocks_ = (segments() + block_segments_ - 1) / block_segments_;
+        block_segments_ = (segments() + blocks_ - 1) / blocks_; // as much work in the last one as in the others
+        blocks_ = (segments() + block_segments_ - 1) / block_segments_;
         row_ = round_up(block_segments_ * segment_tiles_, kLane);
         row_ += row_ / kLane % 2 == 0 ? kLane : 0; // an odd number of lines: other cache sets for the next channel
         filter_blocks_ = (problem.filters + kFilterBlock - 1) / kFilterBlock;
@@ -268,12 +270,16 @@ ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, boo
                 return;
             }
             const std::int64_t end = part_begin(pieces, dealers, dealer + 1, 1);
-            for (std::int64_t piece = part_begin(pieces, dealers, dealer, 1); piece < end; ++piece) {
-                if (!winograd.run(group, piece / down, part_begin(winograd.filter_blocks(), down, piece % down, 1),
-                                  part_begin(winograd.filter_blocks(), down, piece % down + 1, 1), all.get(),
+            for (std::int64_t piece = part_begin(pieces, dealers, dealer, 1); piece < end;) {
+                // All pieces of a block of tiles at once: it is transformed for them.
+                const std::int64_t tiles = piece / down;
+                const std::int64_t until = least((tiles + 1) * down, end);
+                if (!winograd.run(group, tiles, part_begin(winograd.filter_blocks(), down, piece - tiles * down, 1),
+                                  part_begin(winograd.filter_blocks(), down, until - tiles * down, 1), all.get(),
                                   block.get(), input.get(), products.get())) {
                     __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
                 }
+                piece = until;
             }
         });
     }
