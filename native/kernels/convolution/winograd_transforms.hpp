@@ -264,8 +264,19 @@ inline void input(const T *x, std::int64_t line_step, std::int64_t step, const W
     }
 }
 
+// The first `count` lanes; 0 in the others, which may hold anything.
+template <typename T>
+[[gnu::always_inline]] inline Vec<T> first_of(Vec<T> value, std::int64_t count) {
+    Vec<T> number{};
+#pragma GCC unroll 16
+    for (int i = 0; i < static_cast<int>(kLanes<T>); ++i) {
+        number[i] = static_cast<T>(i);
+    }
+    return number < static_cast<T>(count) ? value : Vec<T>{};
+}
+
 // A^T m A + bias for one filter of a segment, of which `lines` x `columns` places exist; products are `step` apart.
-// What is not finite makes NaN of a lane of `seen`.
+// What is not finite of these makes NaN of a lane of `seen`.
 template <typename T>
 inline void output(const T *m, std::int64_t step, T bias, T *y, std::int64_t line_step, std::int64_t column_step,
                    std::int64_t lines, std::int64_t columns, Vec<T> &seen) {
@@ -300,7 +311,8 @@ inline void output(const T *m, std::int64_t step, T bias, T *y, std::int64_t lin
             const std::int64_t left = columns - v * kLanes<T>;
             if (left > 0) {
                 const Vec<T> sum = row[v] + splat(bias);
-                seen += sum * T{0};
+                const Vec<T> nothing = sum * T{0};
+                seen += left < kLanes<T> ? first_of<T>(nothing, left) : nothing;
                 store_first(to + v * kLanes<T>, sum, left < kLanes<T> ? left : kLanes<T>);
             }
         }
