@@ -1,4 +1,4 @@
-# Two commands, each a nox session; nox itself lives in .venv. `make PYTHON=python3.12 demo` takes another Python (after
+# Three commands, each a nox session; nox itself lives in .venv. `make PYTHON=python3.12 demo` takes another Python (after
 # `make clean`, if there has been one).
 PYTHON ?= python3
 VENV := .venv

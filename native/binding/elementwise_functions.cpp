@@ -101,7 +101,7 @@ void check_positional(const Function &function, const Arguments &given, Py_ssize
     if (given.positional != arrays) {
         raise_type(std::string(function.name) + "() takes " + std::to_string(arrays) + " positional argument" +
                    (arrays == 1 ? "" : "s") + " and the rest by name, but " + std::to_string(given.positional) +
-                   " positional were given");
+                   (given.positional == 1 ? " was" : " were") + " given by place");
     }
 }
 

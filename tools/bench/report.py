@@ -68,6 +68,9 @@ def summary(result: dict[str, Any]) -> list[str]:
     lines = []
     for name in result["classifiers"]:
         rows = [row for row in result["rows"] if name in row["ratios"]]
+        if not rows:
+            lines.append(f"{name}: no row that a peer has, too; install onnxruntime, and torch==2.13.0")
+            continue
         mean = geometric_mean([row["ratios"][name] for row in rows])
         met = sum(row["ratios"][name] >= row["target"] for row in rows if row["target"])
         convolutions = [row["ratios"][name] for row in rows if row["family"] == "convolution"]

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str], *, prog: str, package: str | None = None) -> 
         help="import this module before the package, to see both in one process (a second OpenMP runtime); may be repeated",
     )
     parser.add_argument(
-        "--limit", type=_seconds, default=_LIMIT, metavar="SECONDS", help="for each child process (%(default)g)"
+        "--limit", type=seconds, default=_LIMIT, metavar="SECONDS", help="for each child process (%(default)g)"
     )
     options = parser.parse_args(arguments)
     ignored = {name.strip() for given in options.ignore for name in given.split(",") if name.strip()}
@@ -152,7 +152,7 @@ def _customers() -> list[str]:
     return names
 
 
-def _seconds(value: str) -> float:
+def seconds(value: str) -> float:
     number = float(value)
     if not 0 < number <= 86400:
         msg = "a number of seconds between 0 and 86400"

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
         "--python",
         type=words,
         metavar="ABI,...",
-        help="base wheels for these, such as cp311,cp312-abi3 (all Pythons found on this machine)",
+        help="base wheels for these, such as cp311,cp312-abi3, or 3.11,3.12 (all Pythons found on this machine)",
     )
     parser.add_argument(
         "--out",

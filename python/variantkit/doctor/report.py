@@ -106,7 +106,9 @@ def text(facts: Facts, findings: Sequence[Finding]) -> str:
     )
     virtual = f", virtual ({facts.hypervisor})" if facts.hypervisor else ", virtual" if host.hypervisor else ""
     sources = ", ".join(source.name for source in host.sources) or "none"
-    agree = "they disagree" if host.disagreements else "they agree" if len(host.sources) > 1 else "nothing to compare"
+    agree = "they agree" if len(host.sources) > 1 else "nothing to compare"
+    if host.disagreements:
+        agree = f"they disagree on {', '.join(sorted(host.disagreements))}"
     loaded = f"{imported.classifier} from {imported.path}" if imported.classifier else f"nothing ({imported.outcome})"
     if imported.held_back:
         loaded += f"; not tried: {imported.held_back}, which a program would load"
