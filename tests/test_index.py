@@ -639,7 +639,7 @@ def test_the_command_yanks(project: Path, target: Path, capsys: pytest.CaptureFi
     [
         (["--yank", "1", "dist"], "publish nothing; leave the files out"),
         (["--yank", "1", "--unyank", "1"], "not allowed with argument"),
-        ([], "there are no wheels to publish; build them first"),
+        (["."], "there are no wheels to publish; build them first"),
         (["nowhere"], "nowhere does not exist"),
         (["--time", "today"], "is not a time in UTC, such as 2026-11-24T12:00:00Z"),
     ],

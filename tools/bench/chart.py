@@ -17,6 +17,7 @@ def draw(result: dict[str, Any], path: Path) -> list[Path]:
     import matplotlib as mpl
 
     mpl.use("agg")
+    mpl.rcParams["svg.fonttype"] = "none"  # letters as text, and not each as a drawing
     from matplotlib import pyplot, ticker
 
     rows = [row for row in result["rows"] if row["ratios"]][::-1]
