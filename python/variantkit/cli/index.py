@@ -63,10 +63,9 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None) -> in
         return 0
 
     paths = options.files or [options.root / "dist"]
-    if missing := [path for path in options.files if not path.exists()]:
-        parser.error(f"{missing[0]} does not exist")
     if not any(path.is_file() or list(path.glob("*.whl")) or list(path.glob("*.tar.gz")) for path in paths):
-        parser.error("there are no wheels to publish; build them first")
+        missing = [path for path in options.files if not path.exists()]
+        parser.error(f"{missing[0]} does not exist" if missing else "there are no wheels to publish; build them first")
     matrix = read_matrix(options.root) if (options.root / "classifiers.toml").exists() else None
     published = repository.publish(paths, replace=options.replace, matrix=matrix, now=options.time)
     print(
