@@ -13,8 +13,9 @@ import pytest
 
 from variantkit.environments import run_logged
 from variantkit.errors import BuildError
+from variantkit.interrupts import Stopped
 from variantkit.progress import Progress
-from variantkit.together import Stopped, Together, stopped
+from variantkit.together import Together, stopped
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from variantkit.errors import BuildError, StorageError
 from variantkit.files import storage, write_atomically
-from variantkit.interrupts import interrupt_deferred
-from variantkit.together import Stopped, stopped
+from variantkit.interrupts import Stopped, interrupt_deferred
+from variantkit.together import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

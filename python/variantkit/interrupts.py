@@ -1,4 +1,4 @@
-"""Ctrl-C at moments when it would do harm."""
+"""Ctrl-C, where it would do harm, and what is like it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["interrupt_deferred"]
+__all__ = ["Stopped", "interrupt_deferred"]
+
+
+class Stopped(BaseException):
+    """Raised in a function whose neighbour has failed; like an interrupt, it is not for handlers of errors."""
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from variantkit.interrupts import Stopped
 from variantkit.printable import printable
-from variantkit.together import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -118,15 +118,14 @@ def select(
     if policy.forced:
         usable = [name for name in usable if name == policy.forced]
     chosen = usable[0] if usable else None
-    above = runnable[: runnable.index(chosen)] if chosen else runnable
+    above = () if policy.forced else runnable[: runnable.index(chosen)] if chosen else runnable
     rejected = []
     for row in rows:
         if row.name != chosen:
             why = obstacles[row.name] or _why_unused(catalogue, found.get(row.name), chosen, policy)
             rejected.append((row.name, why))
-    defective = () if policy.forced else tuple(name for name in above if name in found)
-    beyond = above[: above.index(defective[0])] if defective else above
-    better = () if policy.forced else beyond
+    defective = tuple(name for name in above if name in found)
+    better = above[: above.index(defective[0])] if defective else above
     idle = tuple(row.name for row in rows if row.name in found and obstacles[row.name])
     return Decision(
         chosen=chosen,

@@ -7,21 +7,17 @@ import contextvars
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from variantkit.interrupts import interrupt_deferred
+from variantkit.interrupts import Stopped, interrupt_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["Stopped", "Together", "stopped"]
+__all__ = ["Together", "stopped"]
 
 _Result = TypeVar("_Result")
 
 _stop: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("stop", default=None)
-
-
-class Stopped(BaseException):
-    """Raised in a function whose neighbour has failed; like an interrupt, it is not for handlers of errors."""
 
 
 def stopped() -> bool | None:
