@@ -11,7 +11,7 @@
 // McCalpin's STREAM (1995), on all threads. Stores go through the caches.
 #include "call.hpp"
 #include "host.hpp"
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
 namespace {

@@ -89,47 +89,5 @@ inline void store_partial(T *to, Vec<T> value, std::int64_t count) {
     }
 }
 
-// The lanes as a balanced tree: combine(lower half, upper half) until there is one.
-template <typename T, std::size_t Bytes = kVectorBytes>
-struct Fold {
-    typedef T Whole __attribute__((vector_size(Bytes)));
-    typedef T Half __attribute__((vector_size(Bytes / 2)));
-
-    template <typename Combine>
-    [[gnu::always_inline]] static T of(Whole value, const Combine &combine) {
-        Half half[2];
-        __builtin_memcpy(half, &value, sizeof(value));
-        return Fold<T, Bytes / 2>::of(combine(half[0], half[1]), combine);
-    }
-};
-
-template <typename T>
-struct Fold<T, 16> {
-    typedef T Whole __attribute__((vector_size(16)));
-
-    template <typename Combine>
-    [[gnu::always_inline]] static T of(Whole value, const Combine &combine) {
-        constexpr int kCount = 16 / sizeof(T);
-        if constexpr (kCount == 4) {
-            value = combine(value, __builtin_shufflevector(value, value, 2, 3, 0, 1));
-            value = combine(value, __builtin_shufflevector(value, value, 1, 0, 3, 2));
-        } else {
-            value = combine(value, __builtin_shufflevector(value, value, 1, 0));
-        }
-        return value[0];
-    }
-};
-
-template <typename T>
-inline T sum_of_lanes(Vec<T> value) {
-    return Fold<T>::of(value, [](auto a, auto b) { return a + b; });
-}
-
-// Where one of them is NaN, any of them or NaN.
-template <typename T>
-inline T largest_of_lanes(Vec<T> value) {
-    return Fold<T>::of(value, [](auto a, auto b) { return a > b ? a : b; });
-}
-
 } // namespace ndk
 #endif // NDK_VEC_HPP

@@ -5,7 +5,7 @@
 #define NDK_CONVOLUTION_DOTS_HPP
 
 #include "partial.hpp"
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 namespace ndk::convolution {
 

@@ -74,7 +74,7 @@ public:
                 }
             } else {
                 for (int piece = 0; piece < pieces_; piece += 2) {
-                    store(to + piece / 2 * kLanes<T>, even_lanes<T>(gathered(piece, x), gathered(piece + 1, x)));
+                    store(to + piece / 2 * kLanes<T>, evens<T>(gathered(piece, x), gathered(piece + 1, x)));
                 }
             }
         }

@@ -147,8 +147,8 @@ private:
                     const T *pair = from + chunk * kLanes<T>;
                     const Vec<T> low = load_lanes(Vec<T>{}, pair, source.masks[chunk]);
                     const Vec<T> high = load_lanes(Vec<T>{}, pair + kLanes<T>, source.masks[chunk + 1]);
-                    store(to + chunk / 2 * kLanes<T>, even_lanes<T>(low, high));
-                    store(to + kRow + chunk / 2 * kLanes<T>, odd_lanes<T>(low, high));
+                    store(to + chunk / 2 * kLanes<T>, evens<T>(low, high));
+                    store(to + kRow + chunk / 2 * kLanes<T>, odds<T>(low, high));
                 }
             }
         }

@@ -4,9 +4,7 @@
 #ifndef NDK_CONVOLUTION_PARTIAL_HPP
 #define NDK_CONVOLUTION_PARTIAL_HPP
 
-#include <utility>
-
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -78,35 +76,19 @@ template <typename T>
 }
 #endif
 
-// Every second lane of two vectors, from lane `First` on.
-template <int First, typename V, int... Lane>
-[[gnu::always_inline]] inline V second_lanes(V low, V high, std::integer_sequence<int, Lane...>) {
-    return __builtin_shufflevector(low, high, (2 * Lane + First)...);
-}
-
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> even_lanes(Vec<T> low, Vec<T> high) {
-    return second_lanes<0>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
-}
-
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> odd_lanes(Vec<T> low, Vec<T> high) {
-    return second_lanes<1>(low, high, std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>{});
-}
-
 // Every second element.
 template <typename T>
 [[gnu::always_inline]] inline void copy_every_second(const T *from, T *to, std::int64_t count) {
     std::int64_t i = 0;
     // The last vector ends one element beyond what is asked for, so that needs a following element of the run.
     for (; i + kLanes<T> < count; i += kLanes<T>) {
-        store(to + i, even_lanes<T>(load(from + 2 * i), load(from + 2 * i + kLanes<T>)));
+        store(to + i, evens<T>(load(from + 2 * i), load(from + 2 * i + kLanes<T>)));
     }
 #if defined(__AVX512F__)
     if (const std::int64_t left = 2 * (count - i) - 1; left > 0) {
         const std::int64_t low = left < kLanes<T> ? left : kLanes<T>;
         const Vec<T> high = load_first(from + 2 * i + low, left - low);
-        store_first(to + i, even_lanes<T>(load_first(from + 2 * i, low), high), count - i);
+        store_first(to + i, evens<T>(load_first(from + 2 * i, low), high), count - i);
     }
 #else
     for (; i < count; ++i) {

@@ -6,7 +6,7 @@
 
 #include "gemm/epilogue.hpp"
 #include "gemm/types.hpp"
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
 

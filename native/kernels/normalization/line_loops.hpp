@@ -6,6 +6,7 @@
 #define NDK_NORMALIZATION_LINE_LOOPS_HPP
 
 #include "math/basic.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
 
@@ -102,7 +103,8 @@ T largest(const T *x, std::int64_t count) {
     for (; i + kLanes<T> <= count; i += kLanes<T>) {
         most[0] = greater<T>(most[0], load(x + i));
     }
-    T result = largest_of_lanes<T>(greater<T>(greater<T>(most[0], most[1]), greater<T>(most[2], most[3])));
+    const auto join = [](Vec<T> a, Vec<T> b) { return greater<T>(a, b); };
+    T result = fold_lanes<T>(join(join(most[0], most[1]), join(most[2], most[3])), join);
     for (; i < count; ++i) {
         result = x[i] > result ? x[i] : result;
     }

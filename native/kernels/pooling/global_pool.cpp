@@ -38,8 +38,8 @@ template <typename T, typename Op>
     if (i < count) {
         values[3] = Op::template vectors<T>(values[3], load_first<T>(x + i, count - i, neutral));
     }
-    return reduce_lanes<T, Op>(Op::template vectors<T>(Op::template vectors<T>(values[0], values[1]),
-                                                       Op::template vectors<T>(values[2], values[3])));
+    const auto both = [](Vec<T> a, Vec<T> b) { return Op::template vectors<T>(a, b); };
+    return fold_lanes<T>(both(both(values[0], values[1]), both(values[2], values[3])), both);
 }
 
 // The same with a stride

@@ -10,7 +10,7 @@
 
 #include <type_traits>
 
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
 
@@ -125,68 +125,6 @@ template <typename T>
     return x != x ? x : number;
 }
 
-// Elements 0, 2, 4, ... of two vectors that follow each other
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> evens(Vec<T> a, Vec<T> b) {
-    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
-        const Vec<T> halves = __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14);
-        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
-    } else if constexpr (kLanes<T> == 16) {
-        return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    } else if constexpr (kLanes<T> == 8) {
-        return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-    } else if constexpr (kLanes<T> == 4) {
-        return __builtin_shufflevector(a, b, 0, 2, 4, 6);
-    } else {
-        return __builtin_shufflevector(a, b, 0, 2);
-    }
-}
-
-// Elements 1, 3, 5, ... of two vectors that follow each other
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> odds(Vec<T> a, Vec<T> b) {
-    if constexpr (kVectorBytes == 32 && kLanes<T> == 8) { // as the instructions of AVX2 do it, which GCC does not find
-        const Vec<T> halves = __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
-        return __builtin_shufflevector(halves, halves, 0, 1, 4, 5, 2, 3, 6, 7);
-    } else if constexpr (kLanes<T> == 16) {
-        return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    } else if constexpr (kLanes<T> == 8) {
-        return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-    } else if constexpr (kLanes<T> == 4) {
-        return __builtin_shufflevector(a, b, 1, 3, 5, 7);
-    } else {
-        return __builtin_shufflevector(a, b, 1, 3);
-    }
-}
-
-// Lanes 1, 2, ... of a vector, and then lane 0 of another
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> moved_down(Vec<T> a, Vec<T> next) {
-    if constexpr (kLanes<T> == 16) {
-        return __builtin_shufflevector(a, next, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
-    } else if constexpr (kLanes<T> == 8) {
-        return __builtin_shufflevector(a, next, 1, 2, 3, 4, 5, 6, 7, 8);
-    } else if constexpr (kLanes<T> == 4) {
-        return __builtin_shufflevector(a, next, 1, 2, 3, 4);
-    } else {
-        return __builtin_shufflevector(a, next, 1, 2);
-    }
-}
-
-// The last lane of a vector, and then all but the last one of another
-template <typename T>
-[[gnu::always_inline]] inline Vec<T> moved_up(Vec<T> before, Vec<T> a) {
-    if constexpr (kLanes<T> == 16) {
-        return __builtin_shufflevector(before, a, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
-    } else if constexpr (kLanes<T> == 8) {
-        return __builtin_shufflevector(before, a, 7, 8, 9, 10, 11, 12, 13, 14);
-    } else if constexpr (kLanes<T> == 4) {
-        return __builtin_shufflevector(before, a, 3, 4, 5, 6);
-    } else {
-        return __builtin_shufflevector(before, a, 1, 2);
-    }
-}
-
 // What windows are reduced by: a neutral element, and the operation on vectors and on numbers.
 struct MaxOp {
     static constexpr bool kMean = false;
@@ -214,29 +152,6 @@ struct MeanOp {
         return total + x;
     }
 };
-
-// All lanes reduced to one number, as a balanced tree: each step joins every lane with the one `Half` lanes further.
-template <typename T, typename Op, int Half = static_cast<int>(kLanes<T> / 2)>
-[[gnu::always_inline]] inline T reduce_lanes(Vec<T> value) {
-    if constexpr (Half == 0) {
-        return value[0];
-    } else {
-        Vec<T> moved;
-        if constexpr (kLanes<T> == 16) {
-            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3, Half + 4, Half + 5,
-                                            Half + 6, Half + 7, Half + 8, Half + 9, Half + 10, Half + 11, Half + 12,
-                                            Half + 13, Half + 14, Half + 15);
-        } else if constexpr (kLanes<T> == 8) {
-            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3, Half + 4, Half + 5,
-                                            Half + 6, Half + 7);
-        } else if constexpr (kLanes<T> == 4) {
-            moved = __builtin_shufflevector(value, value, Half, Half + 1, Half + 2, Half + 3);
-        } else {
-            moved = __builtin_shufflevector(value, value, Half, Half + 1);
-        }
-        return reduce_lanes<T, Op, Half / 2>(Op::template vectors<T>(value, moved));
-    }
-}
 
 } // namespace ndk
 #endif // NDK_POOLING_LANES_HPP

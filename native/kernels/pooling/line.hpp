@@ -86,7 +86,7 @@ T reduce_window(const T *line, std::int64_t count, std::int64_t dilation) {
         for (i = kLanes<T>; i + kLanes<T> <= count; i += kLanes<T>) {
             values = Op::template vectors<T>(values, load(line + i));
         }
-        value = reduce_lanes<T, Op>(values);
+        value = fold_lanes<T>(values, [](Vec<T> a, Vec<T> b) { return Op::template vectors<T>(a, b); });
     }
     for (; i < count; ++i) {
         value = Op::template numbers<T>(value, line[i * dilation]);

@@ -6,7 +6,7 @@
 #ifndef NDK_RECURRENT_ACTIVATIONS_HPP
 #define NDK_RECURRENT_ACTIVATIONS_HPP
 
-#include "exp.hpp"
+#include "math/exp.hpp"
 #include "vec.hpp"
 
 namespace ndk::recurrent {

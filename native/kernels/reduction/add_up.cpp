@@ -51,7 +51,7 @@ struct FoldAll {
         for (std::int64_t i = vectors * kLanes<T>; i < count; ++i) {
             rest = kFold(rest, x[i]);
         }
-        *state = vectors == 0 ? rest : kFold(fold_lanes<T>(fold_vectors(x, vectors), kFold)[0], rest);
+        *state = vectors == 0 ? rest : kFold(fold_lanes<T>(fold_vectors(x, vectors), kFold), rest);
     }
 
     void rows(const T *const *rows, std::int64_t count, std::int64_t width, T *states, std::int64_t) const {

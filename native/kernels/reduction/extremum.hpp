@@ -51,7 +51,7 @@ struct Extremum {
         if (bits_of<T>(nan) != 0) {
             return static_cast<T>(__builtin_nan(""));
         }
-        return fold_lanes<T>(best, [](Vec<T> a, Vec<T> b) { return pick(a, b); })[0];
+        return fold_lanes<T>(best, [](Vec<T> a, Vec<T> b) { return pick(a, b); });
     }
 
     // The same for any number of elements >= 1.

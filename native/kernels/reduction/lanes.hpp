@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What reductions do across the lanes of a vector: folding them to one number, and sets of lanes.
+// Sets of lanes, which reductions choose by.
 #ifndef NDK_REDUCTION_LANES_HPP
 #define NDK_REDUCTION_LANES_HPP
 
@@ -9,28 +9,10 @@
 #endif
 
 #include <type_traits>
-#include <utility>
 
-#include "vec.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
-
-template <typename T, int Distance, int... Lane>
-[[gnu::always_inline]] inline Vec<T> rotate_lanes(Vec<T> v, std::integer_sequence<int, Lane...>) {
-    return __builtin_shufflevector(v, v, (Lane + Distance) % static_cast<int>(sizeof...(Lane))...);
-}
-
-// fold(a, b) over all lanes as a balanced tree. The result is in every lane.
-template <typename T, int Distance = static_cast<int>(kLanes<T>) / 2, typename Fold>
-[[gnu::always_inline]] inline Vec<T> fold_lanes(Vec<T> v, const Fold &fold) {
-    constexpr auto kEach = std::make_integer_sequence<int, static_cast<int>(kLanes<T>)>();
-    const Vec<T> folded = fold(v, rotate_lanes<T, Distance>(v, kEach));
-    if constexpr (Distance == 1) {
-        return folded;
-    } else {
-        return fold_lanes<T, Distance / 2>(folded, fold);
-    }
-}
 
 // A set of lanes. The compiler's own vectors of 0 and -1 cost several instructions where a comparison writes a mask
 // register (AVX-512), and it does not find the one comparison that sees NaN in either of two vectors.

@@ -3,10 +3,11 @@
 // logsumexp: log(sum(exp(x))) = most + log(sum(exp(x - most))), which overflows nowhere. Each leaf has a largest
 // element of its own, so that x is read from memory once; merging two sums brings them to one scale. An infinite `most`
 // counts as 0 in both places, as in torch: +inf gives +inf, and nothing but -inf gives -inf. So does nothing at all.
-#include "exp.hpp"
+#include "math/exp.hpp"
 #include "reduction/engine.hpp"
 #include "reduction/extremum.hpp"
 #include "reduction/kernels.hpp"
+#include "shuffle.hpp"
 
 namespace ndk {
 namespace {

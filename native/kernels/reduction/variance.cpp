@@ -55,7 +55,7 @@ struct Variance {
             }
             for (int k = 0; k < kTerms; ++k) {
                 const Vec<T> total = (sums[k][0] + sums[k][1]) + (sums[k][2] + sums[k][3]);
-                results[k] = fold_lanes<T>(total, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
+                results[k] = sum_of_lanes<T>(total);
             }
             return i;
         };
