@@ -5,13 +5,12 @@ They run from a bare checkout, and always with the variantkit of this tree, also
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import contextlib
 
 __all__ = ["ROOT", "imports"]
 
@@ -26,17 +25,8 @@ finally:
     sys.path.remove(str(ROOT / "python"))
 
 
-@contextlib.contextmanager
-def imports() -> Iterator[None]:
+def imports(command: str) -> contextlib.AbstractContextManager[None]:
     """End the command with what to install, where a package is missing that it imports."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith(("tools", "variantkit")):
-            raise
-        print(
-            f"{error.name} is not installed. Install what this command needs, with pip 25.1 or later: "
-            "python -m pip install --group release",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+    from variantkit import cli
+
+    return cli.imports(f"python -m tools.{command}", "python -m pip install --group release (pip 25.1 or later)")

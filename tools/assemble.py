@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("assemble"):
         from variantkit.cli import assemble, run
 
     sys.exit(run(lambda: assemble.main(sys.argv[1:], prog="python -m tools.assemble", root=ROOT)))

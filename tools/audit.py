@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("audit"):
         from variantkit.cli import audit, run
 
     sys.exit(run(lambda: audit.main(sys.argv[1:], prog="python -m tools.audit", root=ROOT)))

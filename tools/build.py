@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("build"):
         from variantkit.cli import build, run
 
     sys.exit(run(lambda: build.main(sys.argv[1:], prog="python -m tools.build", root=ROOT, also=[ROOT / "python"])))

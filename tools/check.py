@@ -8,7 +8,7 @@ from pathlib import Path
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("check"):
         from variantkit.cli import check, release, run
 
     def rebuild(root: Path, out: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("index"):
         from variantkit.cli import index, run
 
     sys.exit(run(lambda: index.main(sys.argv[1:], prog="python -m tools.index", root=ROOT)))

@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("lock"):
         from variantkit.cli import lock, run
 
     sys.exit(run(lambda: lock.main(sys.argv[1:], prog="python -m tools.lock", root=ROOT)))

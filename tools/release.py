@@ -8,7 +8,7 @@ from pathlib import Path
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("release"):
         from variantkit.cli import release, run
 
     sys.exit(run(lambda: release.main(sys.argv[1:], prog="python -m tools.release", root=ROOT, also=[Path("python")])))

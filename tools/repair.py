@@ -7,7 +7,7 @@ import sys
 from . import ROOT, imports
 
 if __name__ == "__main__":
-    with imports():
+    with imports("repair"):
         from variantkit.cli import repair, run
 
     sys.exit(run(lambda: repair.main(sys.argv[1:], prog="python -m tools.repair", root=ROOT)))

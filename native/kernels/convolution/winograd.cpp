@@ -47,9 +47,9 @@ public:
         segment_tiles_ = (columns_ + segments_per_line_ - 1) / segments_per_line_;
         const std::int64_t fitting = kInputElements / (kProducts * problem.channels) / kLane * kLane;
         const std::int64_t most = fitting < kLane ? kLane : least(fitting, kMostTiles);
-        block_segments_ = least(most / segment_tiles_, segments());
-        blocks_ = (segments() + block_segments_ - 1) / block_segments_;
-        block_segments_ = (segments() + blocks_ - 1) / blocks_; // as much work in the last one as in the others
+        const std::int64_t most_segments = least(most / segment_tiles_, segments());
+        const std::int64_t least_blocks = (segments() + most_segments - 1) / most_segments;
+        block_segments_ = (segments() + least_blocks - 1) / least_blocks; // about as much work in the last block
         blocks_ = (segments() + block_segments_ - 1) / block_segments_;
         row_ = round_up(block_segments_ * segment_tiles_, kLane);
         row_ += row_ / kLane % 2 == 0 ? kLane : 0; // an odd number of lines: other cache sets for the next channel

@@ -311,8 +311,8 @@ inline void output(const T *m, std::int64_t step, T bias, T *y, std::int64_t lin
             const std::int64_t left = columns - v * kLanes<T>;
             if (left > 0) {
                 const Vec<T> sum = row[v] + splat(bias);
-                const Vec<T> nothing = sum * T{0};
-                seen += left < kLanes<T> ? first_of<T>(nothing, left) : nothing;
+                const Vec<T> zero_or_nan = sum * T{0};
+                seen += left < kLanes<T> ? first_of<T>(zero_or_nan, left) : zero_or_nan;
                 store_first(to + v * kLanes<T>, sum, left < kLanes<T> ? left : kLanes<T>);
             }
         }

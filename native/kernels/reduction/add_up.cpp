@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sum, mean and prod. 0, NaN and 1 over nothing.
+#include "reduction/either.hpp"
 #include "reduction/engine.hpp"
 #include "reduction/kernels.hpp"
 #include "reduction/lanes.hpp"

@@ -270,45 +270,6 @@ private:
     std::int64_t leaf_;  // elements of a run that are one leaf
 };
 
-// One of two operations of the same sizes, known when it runs: the engine is compiled once for both.
-template <typename First, typename Second>
-struct Either {
-    using In = typename First::In;
-    using State = typename First::State;
-    static constexpr int kPlanes = First::kPlanes;
-    static constexpr bool kInOrder = First::kInOrder;
-    static constexpr std::int64_t kLeaf = First::kLeaf;
-    static constexpr std::int64_t kLeafRows = First::kLeafRows;
-    static constexpr std::int64_t kRowBytes = First::kRowBytes;
-
-    bool is_first;
-    First first;
-    Second second;
-
-    static bool settled(const State *state) { return First::settled(state); }
-    void empty(State *state) const { is_first ? first.empty(state) : second.empty(state); }
-
-    void leaf(const In *x, std::int64_t count, State *state) const {
-        is_first ? first.leaf(x, count, state) : second.leaf(x, count, state);
-    }
-
-    void rows(const In *const *rows, std::int64_t count, std::int64_t width, State *states, std::int64_t plane) const {
-        is_first ? first.rows(rows, count, width, states, plane) : second.rows(rows, count, width, states, plane);
-    }
-
-    void merge(State *states, std::int64_t count, const State *others, std::int64_t other_count, std::int64_t width,
-               std::int64_t plane) const {
-        is_first ? first.merge(states, count, others, other_count, width, plane)
-                 : second.merge(states, count, others, other_count, width, plane);
-    }
-
-    void finish(const State *states, std::int64_t count, std::int64_t width, std::int64_t plane, char *out,
-                std::int64_t stride) const {
-        is_first ? first.finish(states, count, width, plane, out, stride)
-                 : second.finish(states, count, width, plane, out, stride);
-    }
-};
-
 template <typename Operation>
 ndk_status reduce_with(const ndk_host *host, const ndk_tensor *x, const ndk_tensor *out,
                        const Operation &operation = {}) {

@@ -2,6 +2,7 @@
 //
 // max and min. NaN where there is one, as in NumPy.
 #include "reduction/extremum.hpp"
+#include "reduction/either.hpp"
 #include "reduction/engine.hpp"
 #include "reduction/kernels.hpp"
 

@@ -2,6 +2,7 @@
 //
 // argmax and argmin: the place of the first extremum in the order of C along the axes that go; NaN counts as the
 // extremum, as in NumPy.
+#include "reduction/either.hpp"
 #include "reduction/engine.hpp"
 #include "reduction/extremum.hpp"
 #include "reduction/kernels.hpp"

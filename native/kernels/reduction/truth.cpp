@@ -3,6 +3,7 @@
 // all and any. What is not 0 is true, NaN too. True and false over nothing.
 #include <type_traits>
 
+#include "reduction/either.hpp"
 #include "reduction/engine.hpp"
 #include "reduction/kernels.hpp"
 

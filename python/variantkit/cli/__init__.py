@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 from variantkit.errors import BuildError, VariantkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["main", "run"]
+__all__ = ["imports", "main", "run"]
 
 _COMMANDS = {
     "detect": "report what this machine can run and which classifier to install",
@@ -56,16 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in _COMMANDS:
         print(f"variantkit: {words[0]!r} is not a command; known are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return _WRONG_INPUT
-    try:
+    extra = "build" if words[0] in {"build", "detect", "doctor", "matrix"} else "release"
+    with imports(f"variantkit {words[0]}", f'python -m pip install "variantkit[{extra}]"'):
         module = importlib.import_module(f".{words[0]}", __name__)
+    return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))
+
+
+@contextlib.contextmanager
+def imports(command: str, cure: str) -> Iterator[None]:
+    """End the process with what installs a package that the block imports, where that is missing."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("variantkit"):
             raise
-        extra = "build" if words[0] in {"build", "detect", "doctor", "matrix"} else "release"
-        cure = f'python -m pip install "variantkit[{extra}]"'
-        print(f"variantkit {words[0]} needs {error.name}, which is not installed: {cure}", file=sys.stderr)
-        return _FAILED
-    return run(lambda: module.main(words[1:], prog=f"variantkit {words[0]}"))
+        print(f"{command} needs {error.name}, which is not installed: {cure}", file=sys.stderr)
+        raise SystemExit(_FAILED) from None
 
 
 def run(command: Callable[[], int]) -> int:
