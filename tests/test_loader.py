@@ -493,6 +493,39 @@ def test_the_catalogue_names_the_compiled_reading(tree: Tree, monkeypatch: pytes
     assert loader.catalogue_of("gizmo") == CATALOGUE
 
 
+@pytest.mark.parametrize("module", ["_catalogue", "_binding"])
+def test_a_thread_loads_while_another_one_imports_the_package(tree: Tree, module: str) -> None:
+    """Python locks a submodule before its package: without care, this is a deadlock that it ends with an exception."""
+    (tree.package / "__init__.py").write_text(f"import gizmo.{module}\n", encoding="utf-8")
+    (tree.package / "_binding.py").write_text("def cpuid(): return ({}, None)\n", encoding="utf-8")
+    code = f"""
+        import threading, time
+        from concurrent.futures import ThreadPoolExecutor
+        from importlib.machinery import SourceFileLoader
+        import variantkit.loader as loader
+        from variantkit.catalogue import Catalogue
+
+        def create_module(self, spec):
+            if spec.name == "gizmo":  # its import has begun, and it is not in sys.modules yet
+                importing.set()
+                time.sleep(0.3)
+
+        importing = threading.Event()
+        SourceFileLoader.create_module = create_module
+        imported = ThreadPoolExecutor().submit(__import__, "gizmo")
+        importing.wait()
+        if {module!r} == "_catalogue":
+            print(loader.catalogue_of("gizmo").package)
+        else:
+            catalogue = Catalogue(distribution="", package="gizmo", version="", base="", prefix="", classifiers=(),
+                                  cpuid="gizmo._binding:cpuid")
+            print(loader.compiled_cpuid(catalogue)())
+        imported.result()
+    """
+    expected = {"_catalogue": "gizmo", "_binding": "({}, None)"}
+    assert python(code, tree.root).strip() == expected[module]
+
+
 # --- the function that opens
 
 

@@ -96,17 +96,17 @@ def load(
 
 def catalogue_of(package: str) -> Catalogue:
     """Return the catalogue that the package carries as `<package>._catalogue`; imports the package."""
-    module = __import__(f"{package}._catalogue", fromlist=["CATALOGUE"])
-    catalogue: Catalogue = module.CATALOGUE
+    catalogue: Catalogue = _imported(f"{package}._catalogue:CATALOGUE")
     return catalogue
 
 
 def compiled_cpuid(catalogue: Catalogue) -> Callable[[], RawCpuid] | None:
     """Import the compiled CPUID reading that the catalogue names; None where there is none."""
     try:
-        return _imported(catalogue.cpuid)
+        function: Callable[[], RawCpuid] | None = _imported(catalogue.cpuid)
     except (ImportError, AttributeError):
         return None
+    return function
 
 
 def compiled_opener(catalogue: Catalogue) -> Callable[[str], Any] | None:
@@ -115,9 +115,10 @@ def compiled_opener(catalogue: Catalogue) -> Callable[[str], Any] | None:
     Raises NoUsableClassifierError where it cannot be imported: another opener would return something else.
     """
     try:
-        return _imported(catalogue.opener)
+        opener: Callable[[str], Any] | None = _imported(catalogue.opener)
     except (ImportError, AttributeError) as error:
         raise not_importable(catalogue, error) from error
+    return opener
 
 
 def not_importable(catalogue: Catalogue, error: Exception) -> NoUsableClassifierError:
@@ -126,10 +127,15 @@ def not_importable(catalogue: Catalogue, error: Exception) -> NoUsableClassifier
     return NoUsableClassifierError(cannot_open(catalogue, error, folder))
 
 
-def _imported(name: str) -> Callable[..., Any] | None:
-    """Return the function "module:function"; None for an empty name."""
+def _imported(name: str) -> Any:
+    """Return what "module:attribute" names; None for an empty name."""
     module, _, attribute = name.partition(":")
-    return getattr(__import__(module, fromlist=[attribute]), attribute) if module else None
+    if not module:
+        return None
+    # The package first: Python locks "a.b" before it imports "a" for it, and deadlocks with a thread that is importing "a"
+    # and comes to its "a.b" (https://github.com/python/cpython/issues/83065).
+    __import__(module.rpartition(".")[0] or module)
+    return getattr(__import__(module, fromlist=[attribute]), attribute)
 
 
 def package_dir(package: str) -> str:
