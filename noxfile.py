@@ -42,6 +42,16 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def beside_torch(session: nox.Session) -> None:
+    """Compare the results and gradients of the layers with those of torch."""
+    session.install("pip", *group("build"), *group("test"))
+    install_torch(session)
+    run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
+    install_wheels(session)
+    run(session, "pytest", "tests/beside_torch", *session.posargs)
+
+
+@nox.session
 def acceptance(session: nox.Session) -> None:
     """Build a whole release, and install from it with real pip and uv in every way that users have."""
     session.install(*group("acceptance"))
@@ -171,8 +181,7 @@ def bench(session: nox.Session) -> None:
 def bench_kernels(session: nox.Session) -> None:
     """Measure every kernel beside NumPy, torch and onnxruntime: a table, JSON and a chart in build/bench."""
     session.install(*group("build"), *group("bench-kernels"))
-    # With pip, which may be configured to know a build of torch without CUDA; uv would fetch gigabytes.
-    session.run("python", "-m", "pip", "install", "--quiet", "torch==2.13.0")
+    install_torch(session)
     run(session, "python", "-m", "tools.build", "--out", "build/dist")
     install_wheels(session)
     run(session, "python", "-m", "tools.bench", *session.posargs)
@@ -233,6 +242,11 @@ def native_sources() -> list[str]:
     """Return the C++ files of this tree."""
     files = [path for folder in ("native", "tests") for path in Path(folder).rglob("*")]
     return sorted(str(path) for path in files if path.suffix in {".c", ".cpp", ".cu", ".h", ".hpp"})
+
+
+def install_torch(session: nox.Session) -> None:
+    """Install torch with pip, which may be configured to know a build of it without CUDA; uv would fetch gigabytes."""
+    session.run("python", "-m", "pip", "install", "--quiet", "torch==2.13.0")
 
 
 def install_wheels(session: nox.Session) -> None:
