@@ -66,8 +66,25 @@ void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std
     }
 }
 
+// The units of a tile's rows, each as often as a vector has it.
+template <typename P>
+void spread(const P *from, LeftLayout layout, std::int64_t stride, std::int64_t rows, std::int64_t depth, P *to) {
+    const std::int64_t row = layout == LeftLayout::kRows ? stride : 1;
+    const std::int64_t column = layout == LeftLayout::kRows ? 1 : stride;
+    for (std::int64_t k = 0; k < depth; ++k) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+            Arithmetic<P>::store(to + (k * kTileRows + i) * kUnits<P>,
+                                 Arithmetic<P>::splat(from[i * row + k * column]));
+        }
+    }
+}
+
 template <typename P>
 void multiply_block(const Block<P> &block, const Matrix<P> &c) {
+    constexpr std::int64_t kSpreadUnits = kTileRows * kDepth<P> * kUnits<P>;
+    alignas(kVectorBytes) P spread_rows[kSpreads ? kSpreadUnits : 1];
+    // What it costs is that of about two tiles.
+    const bool spreads = kSpreads && block.depth <= kDepth<P> && block.columns > 4 * kTileColumns<P>;
     TileJob<P> job{};
     job.depth = block.depth;
     job.accumulate = block.accumulate;
@@ -76,6 +93,12 @@ void multiply_block(const Block<P> &block, const Matrix<P> &c) {
     if constexpr (std::is_floating_point_v<P>) { // integers are always packed
         if (block.layout == LeftLayout::kRows) {
             functions = &kTileFunctions<P, LeftLayout::kRows>;
+        }
+    }
+    if constexpr (kSpreads) {
+        if (spreads) {
+            functions = &kTileFunctions<P, LeftLayout::kSpread>;
+            job.a_stride = kTileRows * kUnits<P>;
         }
     }
     const std::int64_t whole = block.columns / kTileColumns<P> * kTileColumns<P>;
@@ -87,9 +110,14 @@ void multiply_block(const Block<P> &block, const Matrix<P> &c) {
             }
         }
     }
-    job.a = block.a;
-    for (std::int64_t i = 0; i < block.rows; i += kTileRows, job.a += block.a_panel) {
+    const P *a = block.a;
+    for (std::int64_t i = 0; i < block.rows; i += kTileRows, a += block.a_panel) {
         const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+        job.a = a;
+        if (spreads) {
+            spread(a, block.layout, block.a_stride, height, block.depth, spread_rows);
+            job.a = spread_rows;
+        }
         for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
             const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
             job.b_step = kTileColumns<P>;

@@ -61,8 +61,15 @@ struct TileJob {
     bool accumulate;
 };
 
-// Which elements of a are consecutive: those of a row, or those of a column.
-enum class LeftLayout { kRows, kColumns };
+// Which units of a are consecutive: those of a row, or those of a column, or the same unit as often as a vector has it.
+enum class LeftLayout { kRows, kColumns, kSpread };
+
+// Without AVX a unit cannot be broadcast while it is loaded: it takes a shuffle, on a port that additions want, too.
+#if defined(__SSE2__) && !defined(__AVX__)
+inline constexpr bool kSpreads = true;
+#else
+inline constexpr bool kSpreads = false;
+#endif
 
 template <typename P, LeftLayout Layout, int Rows, int Vectors>
 void tile(const TileJob<P> &job) {
@@ -70,8 +77,9 @@ void tile(const TileJob<P> &job) {
     constexpr int kGroup = 3; // rows by one address: base, base + stride, base + 2 stride
     constexpr int kGroups = (Rows + kGroup - 1) / kGroup;
     constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(P));
-    constexpr std::int64_t kLine = 64 / kSize; // of the cache
-    constexpr std::int64_t kAhead = 8;         // steps in which a line comes from the L2 cache
+    constexpr std::int64_t kPlace = Layout == LeftLayout::kSpread ? kSize * kUnits<P> : kSize; // of a row in a column
+    constexpr std::int64_t kLine = 64 / kSize;                                                 // of the cache
+    constexpr std::int64_t kAhead = 8; // steps in which a line comes from the L2 cache
     typename A::V sums[Rows][Vectors];
 #pragma GCC unroll 16
     for (int row = 0; row < Rows; ++row) {
@@ -108,9 +116,10 @@ void tile(const TileJob<P> &job) {
         }
 #pragma GCC unroll 16
         for (int row = 0; row < Rows; ++row) {
-            const char *from =
-                Layout == LeftLayout::kRows ? a[row / kGroup] + row % kGroup * stride : a[0] + row * kSize;
-            const auto left = A::splat(*reinterpret_cast<const P *>(from));
+            const char *address =
+                Layout == LeftLayout::kRows ? a[row / kGroup] + row % kGroup * stride : a[0] + row * kPlace;
+            const auto *from = reinterpret_cast<const P *>(address);
+            const auto left = Layout == LeftLayout::kSpread ? A::load(from) : A::splat(*from);
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 A::add_product(sums[row][v], left, right[v]);
