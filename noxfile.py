@@ -17,7 +17,9 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 VERSION = PYPROJECT["project"]["version"]
 # Emulated and recorded machines (tests/test_recorded.py) together have a quarter of an hour.
 EMULATED_LIMIT = 600
-CLASSIFIERS = [name for name in PYPROJECT["project"]["optional-dependencies"] if name != "all"]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+# The other extras are for libraries of somebody else.
+CLASSIFIERS = [name for name, lines in EXTRAS.items() if name != "all" and lines[0].startswith(f"ndkernels-{name}==")]
 
 
 def group(name: str) -> list[str]:
