@@ -44,6 +44,16 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def mkl(session: nox.Session) -> None:
+    """Run the tests of matrix products by a BLAS with MKL, which is too large for every run of the others."""
+    session.install(*group("release"), *group("test"), *group("mkl"))
+    run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
+    install_wheels(session)
+    session.env["BLAS_UNDER_TEST"] = "mkl"
+    run(session, "pytest", "tests/test_api_blas.py", "tests/test_helpers.py", "tests/test_explain.py", *session.posargs)
+
+
+@nox.session
 def acceptance(session: nox.Session) -> None:
     """Build a whole release, and install from it with real pip and uv in every way that users have."""
     session.install(*group("acceptance"))
@@ -167,6 +177,15 @@ def bench(session: nox.Session) -> None:
     install_wheels(session)
     session.run("python", "benchmarks/startup.py", *session.posargs)
     session.run("python", "benchmarks/matmul.py", *session.posargs)
+
+
+@nox.session
+def bench_blas(session: nox.Session) -> None:
+    """Measure matmul by the own kernels, OpenBLAS and MKL, taking turns, and write benchmarks/results/."""
+    session.install(*group("build"), *group("bench-blas"))
+    run(session, "python", "-m", "tools.build", "--out", "build/dist")
+    install_wheels(session)
+    session.run("python", "benchmarks/blas.py", *session.posargs)
 
 
 @nox.session

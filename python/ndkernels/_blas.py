@@ -82,7 +82,9 @@ def open_blas(name: str) -> OpenedBlas:
         try:
             _binding.open_blas(name, found.path, found.version)
         except OSError as error:
-            raise HelperError(_damaged(library, found.version, f"its library could not be opened: {error}")) from error
+            raise HelperError(
+                _damaged(library, found.version, f"its library could not be opened: {str(error).rstrip('.')}")
+            ) from error
         _opened[name] = found
     return _opened[name]
 

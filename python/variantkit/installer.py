@@ -42,7 +42,7 @@ def command(
     addition = f'"{distribution}[{extra}]"' if extra else distribution
     wanted = f"{wheel}=={catalogue.version}" if repair else addition
     if requirement:
-        wanted = quoted(requirement)
+        wanted = f'"{requirement}"' if set("<>[]; ") & set(requirement) else requirement
     if name == "uv":
         return f"uv pip install{_uv_python(environ)}{' --reinstall --no-deps' if repair else ''} {wanted}"
     if name.startswith("poetry"):

@@ -104,6 +104,10 @@ def contradictions(matrix: Matrix) -> list[str]:
         mistakes.append(
             f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
         )
+    names = [variable.name for variable in matrix.variable]
+    mistakes += [
+        f'variable "{name}" is there twice. Take one out.' for name in dict.fromkeys(names) if names.count(name) > 1
+    ]
     for variable in matrix.variable:
         where = f'variable "{variable.name}", key'
         prefix = f"{matrix.project.environment}_"
