@@ -395,6 +395,33 @@ def test_a_forked_child_computes() -> None:
         ndkernels.set_num_threads(before)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_fork_waits_for_those_that_compute() -> None:
+    """OpenBLAS ended threads that another thread was waiting for, so that parent and child hung."""
+    a = np.random.default_rng(0).integers(-8, 9, (200, 200)).astype("float64")
+    expected = (a @ a).tobytes()
+    before = ndkernels.get_num_threads()
+    ndkernels.set_num_threads(4)
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            ndkernels.matmul(a, a)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+    try:
+        with ndkernels.helpers(NAME):
+            for thread in threads:
+                thread.start()
+            assert [in_child(expected, a) for _ in range(5)] == [0] * 5
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=60)
+        ndkernels.set_num_threads(before)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def test_the_process_ends_while_it_computes() -> None:
     code = f"""
 import threading, time, numpy as np, ndkernels

@@ -11,6 +11,7 @@
 
 #include "blas_product.hpp"
 #include "elf_check.hpp"
+#include "fork_gate.hpp"
 #include "helpers.hpp"
 #include "library.hpp"
 
@@ -109,6 +110,7 @@ ndk_status run_matmul(const ndk_call *call) {
     if (read_blas_product(*call, product) != NDK_TAKES) {
         return NDK_INVALID_ARGUMENT;
     }
+    const NotDuringFork here;
     const Threads<which> threads(*call->host);
     if (call->inputs[0]->dtype == NDK_FLOAT32) {
         multiply(*call, product, functions<which>.sgemm);
@@ -170,7 +172,11 @@ void open_and_register(const char *name, const std::string &path, const std::str
         find(handle, path, "cblas_dgemm_64", fresh.dgemm);
         find(handle, path, "MKL_Set_Num_Threads_Local", fresh.set_local_threads);
         choose_threading(handle, path);
+        int (*get_max_threads)() = nullptr;
+        find(handle, path, "MKL_Get_Max_Threads", get_max_threads);
+        get_max_threads(); // starts its OpenMP runtime, which registers its handlers for fork() then
     }
+    guard_forks();
     fresh.version = (new std::string(version))->c_str(); // threads may still ask for it while the process ends
     found = fresh;
     static const ndk_helper_operator operators[] = {{"matmul", takes_matmul, run_matmul<which>}};

@@ -76,6 +76,7 @@ const ndk_helper_operator *find_operator(const ndk_helper &helper, const char *n
 std::string left_because(const ndk_call &call, std::int32_t answer) {
     switch (answer) {
     case NDK_LEAVES_DTYPE:
+        // Every operator has a first input that may not be missing.
         return std::string("does not take ") + name_of(static_cast<ndk_dtype>(call.inputs[0]->dtype));
     case NDK_LEAVES_SHAPE:
         return "does not take this shape";

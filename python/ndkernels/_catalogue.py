@@ -23,7 +23,7 @@ CATALOGUE = Catalogue(
             default="auto",
             values=("off", "auto", "openblas", "mkl"),
             accepts="`off`, `auto`, `openblas` or `mkl`",
-            doc="Whether other libraries compute what they can (helpers.md): none, those that measurements say are faster, or this one.",
+            doc="Whether other libraries compute what they can ([helpers.md](helpers.md)): none, those that measurements say are faster, or this one.",
         ),
         Variable(
             name="NDKERNELS_BLAS",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELPERS", "MODES", "HelpersInForce", "apply_environment", "helpers", "wanted_by_environment"]
 
-HELPERS, BLAS = CATALOGUE.variables
+_VARIABLES = {variable.name: variable for variable in CATALOGUE.variables}
+HELPERS, BLAS = _VARIABLES["NDKERNELS_HELPERS"], _VARIABLES["NDKERNELS_BLAS"]
 MODES = ("off", "auto")
 _BLAS = tuple(value for value in BLAS.values if value != "own")
 _NAMES = tuple(value for value in HELPERS.values if value not in MODES)
