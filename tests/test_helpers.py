@@ -240,7 +240,7 @@ def refusal(error: type[ndkernels.HelperError], folder: Path) -> str:
 def test_one_that_is_not_installed_names_the_command(tmp_path: Path) -> None:
     message = refusal(ndkernels.HelperNotInstalledError, tmp_path)
     assert "gizmo-blas is not installed" in message
-    assert message.endswith(f'install "ndkernels[{NAME}]"')
+    assert re.search(rf' install (.* )?"ndkernels\[{NAME}\]"$', message)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_another_version_is_refused(tmp_path: Path, version: str) -> None:
     folder = as_installed(tmp_path, version, {"libgizmo.so": b""})
     message = refusal(ndkernels.HelperVersionError, folder)
     assert f"gizmo-blas {version} is installed" in message
-    assert message.endswith(f'install "ndkernels[{NAME}]"')
+    assert re.search(rf' install (.* )?"ndkernels\[{NAME}\]"$', message)
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.0.post3", "1.10", "1.999.0.1"])
@@ -288,7 +288,7 @@ def test_a_damaged_one_names_what_mends_it(tmp_path: Path, files: dict[str, byte
         (folder / gone).unlink()
     message = refusal(ndkernels.HelperError, folder)
     assert why in message
-    assert message.endswith("install --force-reinstall --no-deps gizmo-blas==1.3")
+    assert re.search(r" install .* --no-deps gizmo-blas==1\.3$", message)
 
 
 @pytest.mark.parametrize("damage", ["text", "cut short", "another library"])
@@ -321,7 +321,7 @@ print(ndkernels.explain("matmul", (2, 3), (3, 4)).helper)
     *messages, before, after = result.stdout.splitlines()
     assert len(set(messages)) == 1
     assert f"its library could not be opened: {folder / 'libgizmo.so'}: " in messages[0]
-    assert "--force-reinstall --no-deps gizmo-blas==1.3" in messages[0]
+    assert messages[0].endswith(" --no-deps gizmo-blas==1.3")
     assert (before, after) == ("False", "True")
 
 
@@ -355,7 +355,7 @@ apply_environment()
     assert result.returncode == 1
     assert re.fullmatch(
         "variantkit.errors.HelperNotInstalledError: mkl is asked for, and gizmo-blas is not installed; wanted is "
-        r'gizmo-blas>=2024,<2027\. Run: .* install .*"ndkernels\[mkl\]"',
+        r'gizmo-blas>=2024,<2027\. Run: .* install (.* )?"ndkernels\[mkl\]"',
         result.stderr.splitlines()[-1],
     )
 
