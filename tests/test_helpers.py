@@ -71,6 +71,14 @@ def test_what_is_asked_for_holds_at_once_and_until_something_else_is() -> None:
     assert ndkernels.explain("matmul", (2, 3), (3, 4)).reason == "helpers are off by helpers('off')"
 
 
+def test_several_are_asked_in_their_order() -> None:
+    with ndkernels.helpers("openblas", NAME) as asked:
+        assert repr(asked) == f"helpers('openblas', {NAME!r})"
+        assert matmul_by() == "openblas"
+        left = ndkernels.explain("matmul", (2, 3), (3, 4), dtype="int8")
+    assert left.reason == f"openblas does not take int8, and {NAME} does not take int8"
+
+
 def test_a_with_statement_puts_back_what_was_before() -> None:
     before = _binding.get_helpers()
     with ndkernels.helpers(NAME) as outer:
@@ -150,7 +158,7 @@ def test_import_opens_nothing_and_imports_nothing_more() -> None:
     code = (
         "import sys, ndkernels; from pathlib import Path; ndkernels.relu; "
         "loaded = [name for name in ('ndkernels._helpers', 'ndkernels._blas', 'importlib.metadata') if name in sys.modules]; "
-        "maps = Path('/proc/self/maps').read_text(); print(loaded, 'openblas' in maps, 'mkl' in maps)"
+        "maps = Path('/proc/self/maps').read_text(); print(loaded, 'libscipy_openblas' in maps, 'libmkl' in maps)"
     )
     for variables in ({}, {"NDKERNELS_BLAS": "", "NDKERNELS_HELPERS": ""}):
         result = run(code, **variables)

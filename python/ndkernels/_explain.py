@@ -97,7 +97,7 @@ def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **opti
         calls = ", ".join(f"{operation} by {who}" for operation, who in dict.fromkeys(operations))
         implementation, reason = "several", f"{calls}: {refused}"
     elif helper:
-        implementation, reason = helper, f"forced by {origin}"
+        implementation, reason = helper, "; ".join(filter(None, (f"forced by {origin}", refused)))
     else:
         implementation = loaded.classifier
         reason = refused or _why_own(op, names[0], origin, asked=bool(choices))
