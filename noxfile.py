@@ -17,7 +17,9 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 VERSION = PYPROJECT["project"]["version"]
 # Emulated and recorded machines (tests/test_recorded.py) together have a quarter of an hour.
 EMULATED_LIMIT = 600
-CLASSIFIERS = [name for name in PYPROJECT["project"]["optional-dependencies"] if name != "all"]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+# The other extras are for libraries of somebody else.
+CLASSIFIERS = [name for name, lines in EXTRAS.items() if name != "all" and lines[0].startswith(f"ndkernels-{name}==")]
 
 
 def group(name: str) -> list[str]:
@@ -49,6 +51,16 @@ def beside_torch(session: nox.Session) -> None:
     run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
     install_wheels(session)
     run(session, "pytest", "tests/beside_torch", *session.posargs)
+
+
+@nox.session
+def mkl(session: nox.Session) -> None:
+    """Run the tests of matrix products by a BLAS with MKL, which is too large for every run of the others."""
+    session.install(*group("release"), *group("test"), *group("mkl"))
+    run(session, "python", "-m", "tools.build", "--werror", "--out", "build/dist")
+    install_wheels(session)
+    session.env["BLAS_UNDER_TEST"] = "mkl"
+    run(session, "pytest", "tests/test_api_blas.py", "tests/test_helpers.py", "tests/test_explain.py", *session.posargs)
 
 
 @nox.session
@@ -175,6 +187,15 @@ def bench(session: nox.Session) -> None:
     install_wheels(session)
     session.run("python", "benchmarks/startup.py", *session.posargs)
     session.run("python", "benchmarks/matmul.py", *session.posargs)
+
+
+@nox.session
+def bench_blas(session: nox.Session) -> None:
+    """Measure matmul by the own kernels, OpenBLAS and MKL, taking turns, and write benchmarks/results/."""
+    session.install(*group("build"), *group("bench-blas"))
+    run(session, "python", "-m", "tools.build", "--out", "build/dist")
+    install_wheels(session)
+    session.run("python", "benchmarks/blas.py", *session.posargs)
 
 
 @nox.session

@@ -18,7 +18,7 @@ __all__ = ["Environment", "build_command", "build_project", "clean_environ", "uv
 def clean_environ() -> dict[str, str]:
     """Return the environment without what would show a child something of this checkout or a setting of the caller."""
     # A core that OpenBLAS is told to take has instructions that an emulated CPU has not.
-    ours = ("PYTHON", "NDKERNELS_", "SAXPY_", "BACKEND_PRIORITY_", "OMP_", "OPENBLAS_", "VIRTUAL_ENV", "NOX_")
+    ours = ("PYTHON", "NDKERNELS_", "SAXPY_", "BACKEND_PRIORITY_", "OMP_", "OPENBLAS_", "MKL_", "VIRTUAL_ENV", "NOX_")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
 
 

@@ -58,7 +58,7 @@ def test_the_classifiers_agree(name: str, libraries: dict[str, _binding.Library]
 def test_every_function_has_a_case() -> None:
     # Those that are the backward half of one that has a case, or the same code with another number of axes, may be without.
     functions = {name for name in ndkernels.__all__ if callable(getattr(ndkernels, name)) and name.islower()}
-    administrative = {"get_num_threads", "set_num_threads", "show_config"}
+    administrative = {"explain", "get_num_threads", "helpers", "set_num_threads", "show_config"}
     missing = functions - administrative - set(CASES)
     assert {name for name in missing if not name.endswith("_backward") and name[-2:] not in {"1d", "2d", "3d"}} == set()
 

@@ -65,3 +65,28 @@ def test_the_number_of_threads_changes_no_byte(name: str) -> None:
         ndkernels.set_num_threads(count)
         found.append([each.tobytes() for each in parts(case.run())])
     assert found == [found[0]] * 4
+
+
+def test_some_compute_while_others_change_helpers_and_ask_who_would() -> None:
+    a = np.arange(64, dtype="float32").reshape(8, 8)
+    expected = (a @ a).tobytes()
+    wrong: list[object] = []
+    barrier = threading.Barrier(THREADS)
+
+    def compute() -> None:
+        barrier.wait()
+        wrong.extend(1 for _ in range(200) if ndkernels.matmul(a, a).tobytes() != expected)
+
+    def change() -> None:
+        barrier.wait()
+        for _ in range(100):
+            with ndkernels.helpers("off"):
+                wrong.extend(2 for _ in range(2) if ndkernels.explain("matmul", (2, 3), (3, 4)).helper)
+
+    threads = [threading.Thread(target=each) for each in [compute, change] * (THREADS // 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    ndkernels.helpers("auto")

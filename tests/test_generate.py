@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,24 @@ def test_cmake_has_the_flags_of_every_row(root: Path, matrix: Matrix) -> None:
 def test_there_is_a_preset_per_row(root: Path, matrix: Matrix) -> None:
     presets = json.loads((root / matrix.generate.presets).read_text())["configurePresets"]
     assert [preset["cacheVariables"]["VARIANTKIT_WHEEL"] for preset in presets] == [row.name for row in matrix.rows]
+
+
+def test_variables_of_the_project_are_in_the_page_and_in_the_catalogue(copy: Path) -> None:
+    path = copy / "classifiers.toml"
+    mine = '[[variable]]\nname = "NDKERNELS_COLOUR"\nvalues = ["red"]\ndoc = "Its \\\\colour."\n\n'
+    path.write_text(path.read_text().replace("[[variable]]", f"{mine}[[variable]]", 1))
+    matrix = read_matrix(copy)
+    namespace: dict[str, Any] = {}
+    exec(generate.catalogue(matrix, "1.0"), namespace)
+    colour, *others = namespace["CATALOGUE"].variables
+    assert (colour.name, colour.default, colour.values, colour.doc) == (
+        "NDKERNELS_COLOUR", "", ("red",), "Its \\colour.",
+    )  # fmt: skip
+    assert [each.name for each in others] == [each.name for each in matrix.variable[1:]]
+    page = generate.render(copy)[copy / matrix.generate.environment]
+    assert "| `NDKERNELS_COLOUR` | none | `red` | Its \\colour. |" in page
+    matrix = dataclasses.replace(matrix, variable=())
+    assert "variable" not in generate.catalogue(matrix, "1.0").lower()
 
 
 def test_an_extra_asks_for_nothing_where_its_classifier_is_not_published(matrix: Matrix) -> None:

@@ -36,6 +36,23 @@ def test_the_command_is_in_the_words_of_the_installer(
     assert command(CATALOGUE, extra, repair=repair, installer=installer, environ=environ) == expected
 
 
+@pytest.mark.parametrize(
+    ("installer", "repair", "requirement", "expected"),
+    [
+        ("pip", False, "gizmo-blas>=1,<2", 'python -m pip install "gizmo-blas>=1,<2"'),
+        ("pip", True, "gizmo-blas==1.3", "python -m pip install --force-reinstall --no-deps gizmo-blas==1.3"),
+        ("uv", True, "gizmo-blas==1.3", "uv pip install --reinstall --no-deps gizmo-blas==1.3"),
+        ("pdm", False, "gizmo-blas>=1,<2", 'pdm add "gizmo-blas>=1,<2"'),
+        ("conda", False, "gizmo-blas>=1,<2", 'python -m pip install "gizmo-blas>=1,<2"'),
+        ("conda", True, "gizmo-blas==1.3", "python -m pip install --force-reinstall --no-deps gizmo-blas==1.3"),
+    ],
+)
+def test_a_library_of_somebody_else(installer: str, repair: bool, requirement: str, expected: str) -> None:
+    environ = {"PATH": str(Path(sys.executable).parent), "VIRTUAL_ENV": sys.prefix}
+    found = command(CATALOGUE, repair=repair, requirement=requirement, installer=installer, environ=environ)
+    assert found == expected
+
+
 def fake_python(folder: Path) -> Path:
     folder.mkdir(parents=True)
     path = folder / "python"

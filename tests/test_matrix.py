@@ -111,6 +111,27 @@ def test_mistakes_in_dispatch(broken: Broken, old: str, new: str, said: str) -> 
     assert said in broken(mark, mark + _DISPATCH.replace(old, new))
 
 
+def test_variables_of_the_project(matrix: Matrix) -> None:
+    names = [variable.name for variable in matrix.variable]
+    assert names
+    assert all(name.startswith(f"{matrix.project.environment}_") for name in names)
+    assert all(variable.default in ("", *variable.values) for variable in matrix.variable)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "NDKERNELS_BLAS"', 'name = "BLAS"', 'variable "BLAS", key "name": it does not begin with NDKERNELS_'),
+        ('default = "auto"', 'default = "on"', '"NDKERNELS_HELPERS", key "default": "on" is not one of its values'),
+        ('["own", ', '["Own", ', 'variable "NDKERNELS_BLAS", key "values": "Own" has a capital'),
+        ('values = ["own", "openblas", "mkl"]', "values = []", "values"),
+        ('name = "NDKERNELS_BLAS"', 'name = "NDKERNELS_HELPERS"', 'variable "NDKERNELS_HELPERS" is there twice'),
+    ],
+)
+def test_mistakes_in_variables(broken: Broken, old: str, new: str, said: str) -> None:
+    assert said in broken(old, new)
+
+
 def test_unknown_key(broken: Broken) -> None:
     message = broken("rank = 20", "rnak = 20\nrank = 20")
     assert 'row "avx2", key "rnak": unknown key; allowed are: compile-flags, device, dispatch, features,' in message

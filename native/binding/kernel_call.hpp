@@ -29,7 +29,7 @@ private:
     PyThreadState *state_;
 };
 
-// Throws std::runtime_error where no library is in use.
+// One that does nothing where this thread only explains. Throws std::runtime_error where no library is in use.
 const ndk_table &table();
 
 // Throws what a status other than NDK_OK stands for. `name` is the function's.

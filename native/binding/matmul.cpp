@@ -3,6 +3,7 @@
 
 #include "function_call.hpp"
 #include "functions.hpp"
+#include "helpers.hpp"
 
 namespace ndkernels {
 namespace {
@@ -63,7 +64,11 @@ nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
         const ndk_tensor first = a.tensor();
         const ndk_tensor second = b.tensor();
         const ndk_tensor to = full.tensor();
-        return kernels.matmul(services, &first, &second, &to);
+        const ndk_tensor *const inputs[] = {&first, &second};
+        const ndk_tensor *const outputs[] = {&to};
+        const ndk_call call = {services, inputs, outputs, nullptr, nullptr, 2, 1, 0, 0};
+        const ndk_helper_operator *helper = choose("matmul", call);
+        return helper != nullptr ? helper->run(&call) : kernels.matmul(services, &first, &second, &to);
     });
 }
 

@@ -11,9 +11,12 @@
 #include <cstdint>
 #include <string>
 
+#include "blas.hpp"
 #include "cpuid.hpp"
 #include "elementwise.hpp"
+#include "explaining.hpp"
 #include "functions.hpp"
+#include "helpers.hpp"
 #include "library.hpp"
 #include "operators.hpp"
 #include "reductions.hpp"
@@ -64,6 +67,25 @@ void set_num_threads(nb::handle count) {
     set_thread_count(static_cast<std::int32_t>(number));
 }
 
+void set_names_in_force(const std::vector<std::string> &names, const std::string &origin) {
+    set_helpers({names, origin});
+}
+
+nb::tuple names_in_force() {
+    const HelpersInForce &now = helpers_in_force();
+    return nb::make_tuple(now.names, now.origin);
+}
+
+nb::list explain(nb::callable function) {
+    const Explaining explaining;
+    function();
+    nb::list choices;
+    for (const Choice &each : explaining.choices()) {
+        choices.append(nb::make_tuple(each.operation, each.helper, each.version, each.why));
+    }
+    return choices;
+}
+
 } // namespace
 } // namespace ndkernels
 
@@ -105,6 +127,15 @@ NB_MODULE(_binding, m) {
 
     m.def("get_num_threads", &configured_thread_count);
     m.def("set_num_threads", &set_num_threads, nb::arg("count").none());
+
+    m.def("open_blas", &open_blas, nb::arg("name"), nb::arg("path"), nb::arg("version"),
+          "Open a BLAS, which can be a helper from then on; raises OSError with the reason.");
+    m.def("set_helpers", &set_names_in_force, nb::arg("names"), nb::arg("origin"),
+          "Put helpers in force for the whole process, in the order in which they are asked; or 'off' or 'auto'.");
+    m.def("get_helpers", &names_in_force, "What is in force, and who wanted it.");
+    m.def(
+        "explain", &explain, nb::arg("function"),
+        "Call a function while calls compute nothing: [(operation, helper or '', its version, why not others), ...].");
 
     m.def("elementwise", &elementwise_function, nb::arg("name"), nb::arg("signature"), nb::arg("doc"),
           nb::arg("module"), "A new function of single elements, which calls the library in use.");

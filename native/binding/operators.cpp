@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "helpers.hpp"
 #include "host.hpp"
 #include "kernel_call.hpp"
 #include "result.hpp"
@@ -160,7 +161,8 @@ nb::object call(const char *name, nb::tuple inputs, nb::tuple outputs, const std
     ndk_status status = NDK_OK;
     {
         const Unlocked unlocked(elements >= elements_worth_unlocking);
-        status = found.run(&arguments_of_call);
+        const ndk_helper_operator *helper = choose(name, arguments_of_call);
+        status = helper != nullptr ? helper->run(&arguments_of_call) : found.run(&arguments_of_call);
         for (std::size_t i = 0; i < outputs.size() && status == NDK_OK; ++i) {
             status = results[i]->copy(targets[i]);
         }

@@ -188,6 +188,37 @@ typedef struct ndk_operator {
     ndk_status (*run)(const ndk_call *call);
 } ndk_operator;
 
+/* What a helper answers when it is asked for a call: NDK_TAKES, or why it leaves it to the kernel library. */
+typedef enum ndk_answer {
+    NDK_TAKES = 1,
+    NDK_LEAVES = 0,
+    NDK_LEAVES_DTYPE = -1,
+    NDK_LEAVES_SHAPE = -2,
+    NDK_LEAVES_STRIDES = -3,
+} ndk_answer;
+
+typedef struct ndk_helper_operator {
+    const char *name;
+    /* An ndk_answer. Looks at dtypes, shapes and strides only: data may be NULL. Is asked at every call, so it is
+     * quick. */
+    int32_t (*takes)(const ndk_call *call);
+    /* Only for calls that are taken. */
+    ndk_status (*run)(const ndk_call *call);
+} ndk_helper_operator;
+
+/*
+ * A library of somebody else (a BLAS, oneDNN, cuDNN) that computes some calls of some operators in place of the kernel
+ * library. Its operators are named and called as those of ndk_table, and "matmul" has the tensors of ndk_table's
+ * function: inputs x1 and x2, output out.
+ */
+typedef struct ndk_helper {
+    uint32_t struct_size; /* sizeof(ndk_helper) of the side that made it */
+    int32_t operator_count;
+    const char *name; /* "openblas" */
+    const char *version;
+    const ndk_helper_operator *operators; /* in any order */
+} ndk_helper;
+
 /*
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
  * all others are operators, which are found by their name. Common to the former: every tensor of a call has the same

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os as _os
 import sys as _sys
 
 # `python -m ndkernels doctor` and the script `ndkernels` import this first, and have to survive what they are to find: nothing
@@ -74,6 +75,9 @@ from variantkit.errors import (
     ClassifierFallbackWarning,
     ClassifierNotInstalledError,
     ClassifierNotRunnableError,
+    HelperError,
+    HelperNotInstalledError,
+    HelperVersionError,
     NoUsableClassifierError,
     UnknownClassifierError,
     VersionMismatchError,
@@ -85,6 +89,9 @@ __all__ = [
     "ClassifierFallbackWarning",
     "ClassifierNotInstalledError",
     "ClassifierNotRunnableError",
+    "HelperError",
+    "HelperNotInstalledError",
+    "HelperVersionError",
     "NoUsableClassifierError",
     "UnknownClassifierError",
     "VersionMismatchError",
@@ -131,6 +138,10 @@ __all__.extend(MODULES)
 __version__ = CATALOGUE.version
 
 _binding.use(loader.load("ndkernels", cpuid=_binding.cpuid, open_library=_binding.open_library).library)
+if any(_os.environ.get(_variable.name) for _variable in CATALOGUE.variables):
+    from ndkernels._helpers import apply_environment as _apply_environment
+
+    _apply_environment()
 
 
 def __getattr__(name: str) -> object:

@@ -31,6 +31,8 @@ from ndkernels._convolution import conv_transpose2d_backward as conv_transpose2d
 from ndkernels._convolution import im2col as im2col
 from ndkernels._dropout import dropout as dropout
 from ndkernels._dropout import dropout_backward as dropout_backward
+from ndkernels._explain import Explanation as Explanation
+from ndkernels._explain import explain as explain
 from ndkernels._extrema import all as all  # noqa: A004 -- the standard's name
 from ndkernels._extrema import any as any  # noqa: A004 -- the standard's name
 from ndkernels._extrema import argmax as argmax
@@ -40,6 +42,7 @@ from ndkernels._extrema import min as min  # noqa: A004 -- the standard's name
 from ndkernels._global_pooling import global_avg_pool as global_avg_pool
 from ndkernels._global_pooling import global_avg_pool_backward as global_avg_pool_backward
 from ndkernels._global_pooling import global_max_pool as global_max_pool
+from ndkernels._helpers import helpers as helpers
 from ndkernels._linear import linear as linear
 from ndkernels._linear import linear_backward as linear_backward
 from ndkernels._max_pooling import max_pool1d as max_pool1d
@@ -78,6 +81,9 @@ from variantkit.errors import ClassifierError as ClassifierError
 from variantkit.errors import ClassifierFallbackWarning as ClassifierFallbackWarning
 from variantkit.errors import ClassifierNotInstalledError as ClassifierNotInstalledError
 from variantkit.errors import ClassifierNotRunnableError as ClassifierNotRunnableError
+from variantkit.errors import HelperError as HelperError
+from variantkit.errors import HelperNotInstalledError as HelperNotInstalledError
+from variantkit.errors import HelperVersionError as HelperVersionError
 from variantkit.errors import NoUsableClassifierError as NoUsableClassifierError
 from variantkit.errors import UnknownClassifierError as UnknownClassifierError
 from variantkit.errors import VersionMismatchError as VersionMismatchError

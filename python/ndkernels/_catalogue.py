@@ -4,6 +4,7 @@ Generated from classifiers.toml by `python -m variantkit matrix --write`; do not
 """
 
 from variantkit.catalogue import Catalogue, Classifier
+from variantkit.environment import Variable
 
 __all__ = ["CATALOGUE"]
 
@@ -16,6 +17,22 @@ CATALOGUE = Catalogue(
     cpuid="ndkernels._binding:cpuid",
     opener="ndkernels._binding:open_library",
     self_test="ndkernels._selftest:self_test",
+    variables=(
+        Variable(
+            name="NDKERNELS_HELPERS",
+            default="auto",
+            values=("off", "auto", "openblas", "mkl"),
+            accepts="`off`, `auto`, `openblas` or `mkl`",
+            doc="Whether other libraries compute what they can ([helpers.md](helpers.md)): none, those that measurements say are faster, or this one.",
+        ),
+        Variable(
+            name="NDKERNELS_BLAS",
+            default="",
+            values=("own", "openblas", "mkl"),
+            accepts="`own`, `openblas` or `mkl`",
+            doc="Matrix products by the own kernels or by this BLAS, which is an error where it is not installed.",
+        ),
+    ),
     classifiers=(
         Classifier(
             name="generic",

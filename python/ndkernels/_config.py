@@ -18,7 +18,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show which classifier is loaded, why, and what this machine could run.
 
     With `mode="stdout"` it is printed; with `mode="dicts"` it is returned as a dictionary of plain values that can be
-    written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `installed`,
+    written as JSON: `version`, `classifier`, `reason`, `path`, `abi`, `host`, `features`, `notes`, `threads`, `helpers`, `installed`,
     `rejected`, `forced`, `better`, which are those that this machine could run in place of the loaded one, and `install`,
     the command that installs the first of them, or mends it. Raises ValueError for another mode.
     """
@@ -51,12 +51,20 @@ def _collect() -> dict[str, Any]:
         "features": sorted(host.features),
         "notes": list(host.notes),
         "threads": _binding.get_num_threads(),
+        "helpers": _helpers(),
         "installed": [item.as_dict() for item in loaded.installed],
         "rejected": dict(decision.rejected),
         "forced": decision.forced,
         "better": _better(loaded),
         "install": _install_command(loaded),
     }
+
+
+def _helpers() -> dict[str, Any]:
+    names, origin = _binding.get_helpers()
+    blas = sys.modules.get("ndkernels._blas")  # nothing is opened by another module
+    opened = [each.as_dict() for each in blas.opened()] if blas is not None else []
+    return {"in_force": names, "origin": origin or "the default", "opened": opened}
 
 
 def _better(loaded: loader.Loaded) -> list[str]:
@@ -91,13 +99,15 @@ def _text(config: dict[str, Any]) -> str:
         ("features", " ".join(config["features"])),
         *(("note", note) for note in config["notes"]),
         ("threads", str(config["threads"])),
+        ("helpers", f"{', '.join(config['helpers']['in_force'])} ({config['helpers']['origin']})"),
+        *(("helper", f"{each['name']} {each['version']} at {each['path']}") for each in config["helpers"]["opened"]),
         *(("installed", _installed_line(item)) for item in config["installed"]),
         *((f"not {name}", why) for name, why in config["rejected"].items()),
         ("better", _better_line(config)),
     ]
     if config["install"]:
         rows.append(("install", config["install"]))
-    verbatim = ("path", "install", "installed")  # to be copied into a shell: never broken
+    verbatim = ("path", "install", "helper", "installed")  # to be copied into a shell: never broken
     lines = [
         f"{name:<12}{value}"
         if name in verbatim

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from variantkit._record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from variantkit.environment import Variable
+
 __all__ = ["Catalogue", "Classifier"]
 
 
@@ -28,7 +32,7 @@ class Classifier(Record):
 class Catalogue(Record):
     """All classifiers of one distribution.
 
-    `cpuid` is the compiled CPUID reading, `opener` the function that opens a library and `self_test` the one that tests it,
+    `variables` are the environment variables that only it has. `cpuid` is the compiled CPUID reading, `opener` the function that opens a library and `self_test` the one that tests it,
     as "module:function" or empty.
     """
 
@@ -40,6 +44,7 @@ class Catalogue(Record):
     cpuid: str
     opener: str = ""
     self_test: str = ""
+    variables: tuple[Variable, ...] = ()
     classifiers: tuple[Classifier, ...]
 
     @property

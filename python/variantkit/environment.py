@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["VARIABLES", "Settings", "Variable", "markdown", "read"]
+__all__ = ["VARIABLES", "Settings", "Variable", "markdown", "read", "text"]
 
 
 class Variable(Record):
@@ -97,16 +97,20 @@ def read(prefix: str, environ: Mapping[str, str]) -> Settings:
     ignored: list[str] = []
     return Settings(
         # Case and `_` for `-` are forgiven: a spelling that silently selects nothing cost faiss users their AVX2.
-        forced=_text(CLASSIFIER, prefix, environ).lower().replace("_", "-"),
-        warn=_text(WARN, prefix, environ) == "1",
-        log=_text(LOG, prefix, environ),
+        forced=text(CLASSIFIER, prefix, environ).lower().replace("_", "-"),
+        warn=text(WARN, prefix, environ) == "1",
+        log=text(LOG, prefix, environ),
         cpu_priority=_integer(PRIORITY_CPU, environ, ignored),
         gpu_priority=_integer(PRIORITY_GPU, environ, ignored),
         ignored=tuple(ignored),
     )
 
 
-def _text(variable: Variable, prefix: str, environ: Mapping[str, str]) -> str:
+def text(variable: Variable, prefix: str, environ: Mapping[str, str]) -> str:
+    """Return the value of a variable, in lower case where only some are allowed; its default where it is empty or not set.
+
+    Raises SettingError for a value that is not allowed.
+    """
     name = variable.named(prefix)
     value = environ.get(name, "").strip()
     if not value:
@@ -120,7 +124,7 @@ def _text(variable: Variable, prefix: str, environ: Mapping[str, str]) -> str:
 
 
 def _integer(variable: Variable, environ: Mapping[str, str], ignored: list[str]) -> int:
-    value = _text(variable, "", environ)
+    value = text(variable, "", environ)
     try:
         return int(value)
     except ValueError:

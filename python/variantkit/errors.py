@@ -17,6 +17,9 @@ __all__ = [
     "ClassifierFallbackWarning",
     "ClassifierNotInstalledError",
     "ClassifierNotRunnableError",
+    "HelperError",
+    "HelperNotInstalledError",
+    "HelperVersionError",
     "HostFileError",
     "IndexingError",
     "InterpreterNotFoundError",
@@ -144,6 +147,18 @@ class NoUsableClassifierError(ClassifierError):
         super().__init__(message)
         self.decision = decision
         self.installed = installed
+
+
+class HelperError(VariantkitError, ImportError):
+    """A library that was asked to compute in place of the kernels cannot be used."""
+
+
+class HelperNotInstalledError(HelperError):
+    """It is not installed."""
+
+
+class HelperVersionError(HelperError):
+    """It is installed in a version that is not known to work."""
 
 
 class BetterVariantWarning(UserWarning):

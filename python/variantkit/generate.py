@@ -19,7 +19,7 @@ from variantkit.requirement_page import refresh
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from variantkit.matrix import Matrix, Row
+    from variantkit.matrix import Matrix, OwnVariable, Row
 
 __all__ = ["catalogue", "drift", "extras", "render", "row_digest", "write"]
 
@@ -58,7 +58,8 @@ def render(root: Path) -> dict[Path, str]:
     if wanted.table:
         files[root / wanted.table] = _table(matrix)
     if wanted.environment:
-        files[root / wanted.environment] = environment.markdown(matrix.project.environment, matrix.project.distribution)
+        project, own = matrix.project, [_variable(each) for each in matrix.variable]
+        files[root / wanted.environment] = environment.markdown(project.environment, project.distribution, more=own)
     if wanted.installing:
         files[root / wanted.installing] = _with_lines(root / wanted.installing, matrix, version)
     if wanted.github:
@@ -193,6 +194,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
         '"""',
         "",
         "from variantkit.catalogue import Catalogue, Classifier",
+        *(["from variantkit.environment import Variable"] if matrix.variable else []),
         "",
         '__all__ = ["CATALOGUE"]',
         "",
@@ -205,8 +207,10 @@ def catalogue(matrix: Matrix, version: str) -> str:
         f'    cpuid="{project.cpuid}",',
         f'    opener="{project.opener}",',
         *([f'    self_test="{project.self_test}",'] if project.self_test else []),
-        "    classifiers=(",
     ]
+    if matrix.variable:
+        lines += ["    variables=(", *(line for each in matrix.variable for line in _variable_lines(each)), "    ),"]
+    lines += ["    classifiers=("]
     for row in matrix.rows:
         platforms = "".join(f'"{platform}", ' for platform in row.platforms).rstrip(" ")
         lines += [
@@ -226,6 +230,26 @@ def catalogue(matrix: Matrix, version: str) -> str:
             "        ),",
         ]
     return "\n".join([*lines, "    ),", ")"]) + "\n"
+
+
+def _variable(own: OwnVariable) -> environment.Variable:
+    *others, last = (f"`{value}`" for value in own.values)
+    accepts = f"{', '.join(others)} or {last}" if others else last
+    return environment.Variable(name=own.name, default=own.default, values=own.values, accepts=accepts, doc=own.doc)
+
+
+def _variable_lines(own: OwnVariable) -> list[str]:
+    values = ", ".join(json.dumps(value) for value in own.values)
+    variable = _variable(own)
+    return [
+        "        Variable(",
+        f'            name="{own.name}",',
+        f"            default={json.dumps(own.default)},",
+        f"            values=({values}{',' if len(own.values) == 1 else ''}),",
+        f"            accepts={json.dumps(variable.accepts)},",
+        f"            doc={json.dumps(own.doc)},",
+        "        ),",
+    ]
 
 
 def _table(matrix: Matrix) -> str:

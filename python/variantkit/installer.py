@@ -22,23 +22,27 @@ def command(
     extra: str | None = None,
     *,
     repair: bool = False,
+    requirement: str = "",
     installer: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> str:
     """Return the shell command that installs the distribution with that extra.
 
     `repair` gives the one that reinstalls the wheel of that classifier (without `extra`, the base) in the version of the
-    catalogue: it mends damaged files and a mixture of versions, and touches nothing else. `installer` replaces what the
+    catalogue: it mends damaged files and a mixture of versions, and touches nothing else. `requirement` is what is installed,
+    or mended, in place of all that: a library of somebody else, which conda gets by pip. `installer` replaces what the
     INSTALLER file of the installed distribution says (PEP 376), `environ` replaces `os.environ`.
     """
     environ = os.environ if environ is None else environ
     name = (installer_name(catalogue) if installer is None else installer).lower()
     distribution = catalogue.distribution
     wheel = f"{distribution}-{extra}" if extra else distribution
-    if name == "conda":
+    if name == "conda" and not requirement:
         return f"conda install --force-reinstall {wheel}={catalogue.version}" if repair else f"conda install {wheel}"
     addition = f'"{distribution}[{extra}]"' if extra else distribution
     wanted = f"{wheel}=={catalogue.version}" if repair else addition
+    if requirement:
+        wanted = f'"{requirement}"' if set("<>[]; ") & set(requirement) else requirement
     if name == "uv":
         return f"uv pip install{_uv_python(environ)}{' --reinstall --no-deps' if repair else ''} {wanted}"
     if name.startswith("poetry"):

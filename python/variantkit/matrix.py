@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import typing
 from typing import TYPE_CHECKING, Any
 
 from variantkit import features as _features
+from variantkit.construct import construct
 from variantkit.errors import MatrixError
 from variantkit.matrix_check import contradictions, schema_mistakes, unfit_values
 
@@ -31,6 +31,7 @@ __all__ = [
     "Dispatch",
     "Generate",
     "Matrix",
+    "OwnVariable",
     "Pipelines",
     "Project",
     "Row",
@@ -149,6 +150,16 @@ class Dispatch:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnVariable:
+    """An environment variable that only this project has; it is documented and given to the package's catalogue."""
+
+    name: str = _key("Its name, which begins with the prefix.", pattern="^[A-Z][A-Z0-9_]*$")
+    default: str = _optional("", "What holds where it is not set.")
+    values: tuple[str, ...] = _key("What it may be set to.", minItems=1, uniqueItems=True)
+    doc: str = _key("What it does, in a sentence.", minLength=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One classifier."""
 
@@ -191,6 +202,7 @@ class Matrix:
     project: Project = _key("The project that the matrix belongs to.")
     generate: Generate = _optional(Generate(), "Where generated files go.")
     pipelines: Pipelines = _optional(Pipelines(), "What the generated pipelines cannot know.")
+    variable: tuple[OwnVariable, ...] = _optional((), "Environment variables of the project's own.")
     classifier: tuple[Row, ...] = _key("The classifiers.", minItems=1)
 
     @property
@@ -238,7 +250,7 @@ def read_matrix(path: Path) -> Matrix:
     mistakes = schema_mistakes(document)
     mistakes += [f"{place}: {what}" for place, what in unfit_values(document)]
     if not mistakes:
-        matrix: Matrix = _construct(Matrix, document)
+        matrix: Matrix = construct(Matrix, document)
         mistakes = contradictions(matrix)
     if mistakes:
         msg = f"{path.name} has {_count(len(mistakes), 'mistake')}:\n" + "\n".join(f"  - {line}" for line in mistakes)
@@ -255,34 +267,6 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         msg = f"{root / 'pyproject.toml'} cannot be read: {error}. A project needs one beside its classifiers.toml."
         raise MatrixError(msg) from error
     return table
-
-
-def _construct(kind: Any, table: Any) -> Any:
-    """Build the dataclass `kind` from a table that the schema has accepted."""
-    hints = _hints(kind)
-    values = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
-        (item,) = typing.get_args(hints[name])[:1] or (None,)
-        if dataclasses.is_dataclass(item):
-            values[name] = tuple(_construct(item, each) for each in value)
-        elif dataclasses.is_dataclass(hints[name]):
-            values[name] = _construct(hints[name], value)
-        else:
-            values[name] = _frozen(value)
-    return kind(**values)
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(value)
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    return value
 
 
 def _count(number: int, noun: str) -> str:

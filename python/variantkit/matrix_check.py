@@ -104,6 +104,23 @@ def contradictions(matrix: Matrix) -> list[str]:
         mistakes.append(
             f'row "{matrix.base.name}", key "rank": the base runs everywhere, so it must have the lowest rank.'
         )
+    names = [variable.name for variable in matrix.variable]
+    mistakes += [
+        f'variable "{name}" is there twice. Take one out.' for name in dict.fromkeys(names) if names.count(name) > 1
+    ]
+    for variable in matrix.variable:
+        where = f'variable "{variable.name}", key'
+        prefix = f"{matrix.project.environment}_"
+        if not variable.name.startswith(prefix):
+            mistakes.append(f'{where} "name": it does not begin with {prefix}, as those of this project do. Rename it.')
+        if variable.default and variable.default not in variable.values:
+            allowed = ", ".join(variable.values)
+            mistakes.append(f'{where} "default": "{variable.default}" is not one of its values; these are: {allowed}.')
+        mistakes += [
+            f'{where} "values": "{value}" has a capital, and case is forgiven there. Write it small.'
+            for value in variable.values
+            if value != value.lower()
+        ]
     for name, runner in matrix.pipelines.native.items():
         if name not in {row.name for row in matrix.classifier}:
             known = ", ".join(row.name for row in matrix.rows)

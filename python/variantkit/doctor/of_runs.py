@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from variantkit.doctor.findings import Finding
 from variantkit.doctor.words import about, mending
+from variantkit.errors import HelperError, HelperNotInstalledError, HelperVersionError
 from variantkit.features import LEVELS
 from variantkit.select import select_devices
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["findings"]
 
+_HELPER_ERRORS = {each.__name__ for each in (HelperError, HelperNotInstalledError, HelperVersionError)}
 _RULES = {"crashed": "self-test-crashed", "timed out": "self-test-timeout", "failed": "self-test-failed"}
 
 
@@ -82,6 +84,18 @@ def _cure(facts: Facts, run: SelfTestRun) -> str:
     return f"{again}; where that does not help, set {facts.catalogue.prefix}_CLASSIFIER={use} and report it"
 
 
+def _asked_in_vain(why: str) -> tuple[str, str] | None:
+    """Return message and cure where an import failed because of what the package's own variables ask for."""
+    kind, _, text = why.partition(": ")
+    if kind == "SettingError":
+        message, _, cure = text.rpartition("; ")
+    elif kind in _HELPER_ERRORS:
+        message, _, cure = text.rpartition(". Run: ")
+    else:
+        return None
+    return (message, cure) if message else None
+
+
 def _import(facts: Facts, broken: set[str]) -> Iterator[Finding]:
     outcome = facts.imported.outcome
     if outcome in {"passed", "not run"} or facts.setting_error:
@@ -89,6 +103,9 @@ def _import(facts: Facts, broken: set[str]) -> Iterator[Finding]:
     # A library that dies in its self-test may already die when it is opened; that is one thing to mend.
     decision = select_devices(facts.catalogue, facts.installed, facts.host)[0]
     if outcome in {"crashed", "timed out"} and (facts.forced or decision.chosen) in broken:
+        return
+    if asked := _asked_in_vain(facts.imported.why):
+        yield Finding(rule="setting", message=f"{asked[0]}.", mend=asked[1])
         return
     verb = {"crashed": "crashed", "timed out": "did not come to an end"}.get(outcome, "failed")
     usable = any(not item.defect and item.version == facts.catalogue.version for item in facts.installed)

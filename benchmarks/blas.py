@@ -1,0 +1,128 @@
+"""matmul by the own kernels, by OpenBLAS and by MKL, on one thread and on all.
+
+All are measured in one process, alternating call by call, each preceded by one call that is not timed, so that the others'
+threads have gone to sleep and its own are awake. The figure is the median over the calls; the ratio is taken round by round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+SHAPES = (
+    *(((size, size), (size, size)) for size in (4, 16, 32, 64, 128, 256, 512, 1024, 2048)),
+    ((1, 1024), (1024, 1024)),  # one sample of a layer
+    ((1024, 1024), (1024,)),
+    ((16, 768), (768, 3072)),
+    ((3136, 64), (64, 256)),  # a convolution of 1 x 1
+    ((64, 3136), (3136, 64)),
+    ((8, 12, 128, 64), (8, 12, 64, 128)),  # attention
+    ((256, 16, 16), (256, 16, 16)),
+    ((32, 128, 512), (512, 512)),
+)
+
+
+def main() -> int:
+    """Measure, print a table, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="per row (%(default)s)")
+    parser.add_argument(
+        "--helpers", nargs="+", default=["openblas", "mkl"], metavar="NAME", help="beside the own kernels"
+    )
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"], metavar="DTYPE")
+    parser.add_argument("--dry-run", action="store_true", help="do not write benchmarks/results")
+    options = parser.parse_args()
+
+    import ndkernels
+
+    for name in options.helpers:
+        with ndkernels.helpers(name):  # an error here, and not after an hour
+            assert ndkernels.explain("matmul", (64, 64), (64, 64)).implementation == name
+    config = ndkernels.show_config("dicts")
+    assert config is not None
+    ways = ["off", *options.helpers]
+    print(f"{'GFLOP/s':<44}{'threads':>8}" + "".join(f"{way.replace('off', 'own'):>20}" for way in ways))
+    rows = []
+    for threads in sorted({1, config["threads"]}):
+        ndkernels.set_num_threads(threads)
+        for dtype in options.dtypes:
+            for shapes in SHAPES:
+                row = {
+                    "dtype": dtype,
+                    "shapes": shapes,
+                    "threads": threads,
+                    **measure(dtype, shapes, ways, options.seconds),
+                }
+                rows.append(row)
+                print(line(row, ways), flush=True)
+    if not options.dry_run:
+        distributions = {"openblas": "scipy-openblas64", "mkl": "mkl"}
+        described = machine.describe("ndkernels", "numpy", *(distributions[name] for name in options.helpers))
+        found = {"machine": described, "classifier": config["classifier"], "rows": rows}
+        print(f"written to {os.path.relpath(machine.save('blas', found))}")
+    return 0
+
+
+def measure(dtype: str, shapes: tuple[tuple[int, ...], ...], ways: list[str], seconds: float) -> dict[str, object]:
+    """Time one row: {"own": GFLOP/s, "openblas": …, "ratio": {"openblas": own time over its}, "by": {…}}."""
+    import numpy as np
+
+    import ndkernels
+
+    random = np.random.default_rng(0)
+    a, b = (random.standard_normal(shape).astype(dtype) for shape in shapes)
+    out = np.asarray(np.matmul(a, b))
+    flops = 2 * out.size * a.shape[-1]
+    calls = max(1, round(2e6 / flops))
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times["off"]) < 7:
+        for way in ways:
+            with ndkernels.helpers(way):
+                times[way].append(timed(ndkernels.matmul, a, b, out, calls))
+    by = {}
+    for way in ways:
+        with ndkernels.helpers(way):
+            by[way] = ndkernels.explain("matmul", *shapes, dtype=dtype).implementation
+    pairs = {way: list(zip(times["off"], times[way], strict=True)) for way in ways[1:]}
+    return {
+        "gflops": {way: round(flops / statistics.median(each) / 1e9, 2) for way, each in times.items()},
+        "of_own": {way: round(statistics.median(own / its for own, its in each), 3) for way, each in pairs.items()},
+        "by": by,
+    }
+
+
+def timed(function: Callable[..., object], a: np.ndarray, b: np.ndarray, out: np.ndarray, calls: int) -> float:
+    """Return the seconds of one call."""
+    function(a, b, out=out)
+    start = time.perf_counter()
+    for _ in range(calls):
+        function(a, b, out=out)
+    return (time.perf_counter() - start) / calls
+
+
+def line(row: dict[str, object], ways: list[str]) -> str:
+    """Return a row of the table: GFLOP/s of each, and how many times as fast as the own kernel a helper is."""
+    gflops, of_own = row["gflops"], row["of_own"]
+    assert isinstance(gflops, dict)
+    assert isinstance(of_own, dict)
+    cells = [f"{gflops[way]:>11.1f} {f'({of_own[way]:.2f})' if way in of_own else '':>8}" for way in ways]
+    return (
+        f"{row['dtype']} {' '.join(map(str, row['shapes'])):<{43 - len(str(row['dtype']))}}{row['threads']:>8}"
+        + "".join(cells)
+    )  # type: ignore[call-overload]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Who would compute a call, and why: asked of the very code that decides it when the call is made."""
+
+from __future__ import annotations
+
+import ndkernels
+from ndkernels import _binding
+from variantkit import loader
+from variantkit._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Explanation", "explain"]
+
+_NO_OPERATORS = {"explain", "get_num_threads", "helpers", "set_num_threads", "show_config"}
+
+
+class Explanation(Record):
+    """Who would compute a call.
+
+    `implementation` is the name of a helper or of the classifier, or "several" for a function that makes calls of which
+    not all go the same way; `helper` says which of the two, `version` is that of the helper or of the package.
+    `operations` has for each call that could have gone to a helper its operation and who computes it.
+    """
+
+    op: str
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: str
+    implementation: str
+    helper: bool
+    version: str
+    reason: str
+    operations: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        arguments = " and ".join(map(str, self.shapes))
+        who = f"{self.implementation} {self.version}" if self.helper else f"the kernel of {self.implementation}"
+        if self.implementation == "several":
+            who = "several"
+        return f"{self.op} of {self.dtype} {arguments}: {who}\n  {self.reason}"
+
+
+def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **options: Any) -> Explanation:
+    """Say which implementation a call with contiguous arrays would use, and why; nothing is computed.
+
+    Parameters
+    ----------
+    op
+        The name of a function of this package, such as 'matmul'.
+    shapes
+        The shapes of its arrays, in the order of its arguments. Memory for them is asked of the system, but not touched.
+    dtype
+        Their dtype, as a name.
+    options
+        Further arguments of the function.
+
+    Returns
+    -------
+    An object that prints as two lines, with the attributes op, shapes, dtype, implementation, helper, version, reason and
+    operations.
+
+    Raises
+    ------
+    TypeError
+        for a shape that is no tuple of integers, and what the function itself raises.
+    ValueError
+        for an unknown op, and what the function itself raises.
+    MemoryError
+        for arrays that the system would not give memory for.
+
+    Examples
+    --------
+    >>> print(explain("matmul", (2, 3), (3, 4), dtype="int8"))  # doctest: +ELLIPSIS
+    matmul of int8 (2, 3) and (3, 4): the kernel of ...
+      ...
+    """
+    function = _function(op)
+    import numpy as np
+
+    if dtype == "bfloat16":
+        import ml_dtypes  # type: ignore[import-not-found, unused-ignore]  # noqa: F401 -- gives NumPy that name
+    arrays = []
+    for shape in shapes:
+        if not isinstance(shape, (tuple, list)):
+            raise TypeError(f"shapes: got {type(shape).__name__}; accepted are tuples of integers. Pass one per array.")
+        arrays.append(np.empty(shape, np.dtype(dtype)))
+    choices = _binding.explain(lambda: function(*arrays, **options))
+    loaded = loader.load("ndkernels")
+    names, origin = _binding.get_helpers()
+    operations = tuple((operation, helper or loaded.classifier) for operation, helper, _, _ in choices)
+    chosen = {helper: version for _, helper, version, _ in choices} or {"": ""}
+    # More than one only for functions that make several calls, such as linear_backward.
+    helper = next(iter(chosen)) if len(chosen) == 1 else ""
+    refused = "; ".join(dict.fromkeys(why for _, _, _, why in choices if why))
+    if len(chosen) > 1:
+        calls = ", ".join(f"{operation} by {who}" for operation, who in dict.fromkeys(operations))
+        implementation, reason = "several", f"{calls}: {refused}"
+    elif helper:
+        implementation, reason = helper, "; ".join(filter(None, (f"forced by {origin}", refused)))
+    else:
+        implementation = loaded.classifier
+        reason = refused or _why_own(op, names[0], origin, asked=bool(choices))
+    return Explanation(
+        op=op,
+        shapes=tuple(tuple(array.shape) for array in arrays),
+        dtype=dtype,
+        implementation=implementation,
+        helper=bool(helper),
+        version=chosen[helper] if helper else loaded.catalogue.version,
+        reason=reason,
+        operations=operations,
+    )
+
+
+def _function(op: str) -> Any:
+    # Errors and warnings are not written small.
+    known = [name for name in ndkernels.__all__ if name.islower() and name[0] != "_" and name not in _NO_OPERATORS]
+    if op not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(op), known, n=3)
+        some = ", ".join(near or ("matmul", "linear", "conv2d"))
+        raise ValueError(
+            f"op: {op!r} is unknown; accepted are the functions of this package. Pass one, such as {some}."
+        )
+    return getattr(ndkernels, op)
+
+
+def _why_own(op: str, mode: str, origin: str, *, asked: bool) -> str:
+    if not asked:
+        return f"no helper is asked for {op}"
+    by = f" by {origin}" if origin else ", the default"
+    return (
+        f"helpers are off{by}" if mode == "off" else f"helpers are auto{by}, and no measurement says that one is faster"
+    )

@@ -1,0 +1,127 @@
+"""Which other libraries compute in place of the own kernels: what the environment and the program ask for."""
+
+from __future__ import annotations
+
+import os
+
+from ndkernels import _binding
+from ndkernels._catalogue import CATALOGUE
+from variantkit.environment import text
+from variantkit.errors import SettingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+__all__ = ["HELPERS", "MODES", "HelpersInForce", "apply_environment", "helpers", "wanted_by_environment"]
+
+_VARIABLES = {variable.name: variable for variable in CATALOGUE.variables}
+HELPERS, BLAS = _VARIABLES["NDKERNELS_HELPERS"], _VARIABLES["NDKERNELS_BLAS"]
+MODES = ("off", "auto")
+_BLAS = tuple(value for value in BLAS.values if value != "own")
+_NAMES = tuple(value for value in HELPERS.values if value not in MODES)
+
+
+class HelpersInForce:
+    """What `helpers` returns; as a context manager it puts back in force what was before."""
+
+    def __init__(self, names: tuple[str, ...], before: tuple[list[str], str]) -> None:
+        self.names = names
+        self._before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _binding.set_helpers(*self._before)
+
+    def __repr__(self) -> str:
+        return f"helpers({', '.join(map(repr, self.names))})"
+
+
+def helpers(*names: str) -> HelpersInForce:
+    """Say which other libraries compute what they can in place of the own kernels, in the whole process and at once.
+
+    Parameters
+    ----------
+    names
+        'off' for none; 'auto', the default, for those that committed measurements say are faster, which today is none;
+        or names of libraries, 'openblas' and 'mkl', which are asked in this order. What none of them takes is computed
+        by the own kernels: `explain` says who computes a call, and docs/helpers.md what each of them takes.
+
+    Returns
+    -------
+    An object that can be left alone, or be used in a `with` statement, at whose end that is in force again what was
+    before this call. It is one setting for all threads.
+
+    Raises
+    ------
+    TypeError
+        for a name that is no string.
+    ValueError
+        for no name, an unknown one, and 'off' or 'auto' together with another.
+    HelperNotInstalledError
+        for a library that is not installed; the message has the command.
+    HelperVersionError
+        for one that is installed in a version that is not known to work.
+    HelperError
+        for one that is damaged or cannot be opened. Nothing is changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ndkernels import matmul
+    >>> with helpers("off"):
+    ...     matmul(np.float32([[1, 2]]), np.float32([[3], [4]]))
+    array([[11.]], dtype=float32)
+    """
+    accepted = " and ".join(map(repr, (*MODES, *_NAMES)))
+    if not names:
+        raise ValueError(f"names: there is none; accepted are {accepted}. Pass one of these.")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"names: got {type(name).__name__}; accepted are {accepted}. Pass one of these.")
+        if name not in HELPERS.values:
+            raise ValueError(f"names: got {name!r}; accepted are {accepted}. Pass one of these.")
+        if name in MODES and len(names) > 1:
+            raise ValueError(f"names: got {name!r} and another one; it stands alone. Pass it alone, or leave it away.")
+    return _put_in_force(names, f"helpers({', '.join(map(repr, names))})")
+
+
+def wanted_by_environment(environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """Return the names that the two variables ask for, and the variable that decided; empty where neither is set.
+
+    Raises SettingError for a value that is not allowed, and for two that contradict each other.
+    """
+    asked = text(HELPERS, "", environ) if environ.get(HELPERS.name, "").strip() else ""
+    blas = text(BLAS, "", environ)
+    if asked and blas and asked not in ("auto", blas) and (blas in _BLAS or asked in _BLAS):
+        raise SettingError(
+            f"{HELPERS.name}={asked!r} and {BLAS.name}={blas!r} contradict each other; set them to the same, or unset one"
+        )
+    if blas in _BLAS:
+        return (blas,), BLAS.name
+    if asked:
+        return (asked,), HELPERS.name
+    # 'auto' names no BLAS today; a rule that does has to know of this.
+    return (("auto",), f"{BLAS.name}={blas}") if blas else ((), "")
+
+
+def apply_environment() -> None:
+    """Put in force what the environment asks for; raises as `wanted_by_environment` and `helpers` do."""
+    names, variable = wanted_by_environment(os.environ)
+    if names:
+        _put_in_force(names, variable)
+
+
+def _put_in_force(names: tuple[str, ...], origin: str) -> HelpersInForce:
+    for name in names:
+        if name in _BLAS:
+            from ndkernels._blas import open_blas
+
+            open_blas(name)
+    before = _binding.get_helpers()
+    _binding.set_helpers(list(names), origin)
+    return HelpersInForce(names, before)
