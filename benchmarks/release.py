@@ -38,7 +38,7 @@ from variantkit import variants
 from variantkit.build import Builder
 from variantkit.environments import BuildEnvironment
 from variantkit.index import Repository
-from variantkit.interpreters import choose_interpreters
+from variantkit.interpreters import choose_interpreters, tool_of
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.progress import Progress
 from variantkit.wheel import Entry, write_wheel
@@ -228,7 +228,8 @@ def build_environments(folder: Path, tree: Path, interpreters: list[Interpreter]
     requires = read_pyproject(tree)["build-system"]["requires"]
     found = {}
     for interpreter in interpreters:
-        environment = BuildEnvironment(folder / interpreter.tag, interpreter.executable, requires)
+        tool = interpreter == tool_of(interpreters)  # which builds the wheels of classifiers
+        environment = BuildEnvironment(folder / interpreter.tag, interpreter.executable, requires, classifiers=tool)
         environment.ensure()
         found[interpreter.tag] = environment.python
     return found

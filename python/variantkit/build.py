@@ -25,6 +25,7 @@ from variantkit.build_inputs import compiler, files_below, last_commit, toolchai
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import AuditError
 from variantkit.files import storage, write_atomically
+from variantkit.interpreters import tool_of
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.sbom import NATIVE
 from variantkit.stamps import made, remember
@@ -79,7 +80,7 @@ class Builder:
         Raises `BuildError`, which names the log, when a build fails; wheels that were finished before stay.
         """
         base = self.matrix.project.base
-        tool = interpreters[0]
+        tool = tool_of(interpreters)
         with Together(self.jobs) as together:
             # The base's library first: that is what all base wheels wait for.
             stage = together.start(self._stage_base, tool) if base in classifiers else None
@@ -162,7 +163,10 @@ class Builder:
         """Build one wheel, or the sdist, unless the one of the same inputs is there; return it and whether it was."""
         pyproject = read_pyproject(project)
         environment = BuildEnvironment(
-            self.work / "envs" / interpreter.tag, interpreter.executable, pyproject["build-system"]["requires"]
+            self.work / "envs" / interpreter.tag,
+            interpreter.executable,
+            pyproject["build-system"]["requires"],
+            classifiers="classifier" in (settings or {}),
         )
         # An sdist holds more than a wheel is made from.
         sources = self._sources(project, pyproject) if kind == "wheel" else [project]

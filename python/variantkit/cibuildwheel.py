@@ -168,12 +168,15 @@ class ContainerBuilder(Builder):
     def _settings(self, interpreter: Interpreter, requires: list[str], settings: dict[str, str]) -> dict[str, str]:
         """Return the environment variables for cibuildwheel."""
         base = self.matrix.project.base
+        environment = BuildEnvironment(
+            self.work, interpreter.executable, requires, classifiers="classifier" in settings
+        )
         return container_settings(
             self.matrix.row(settings.get("classifier", base)),
             # The wheel of the base classifier is not published; its library is, in the base wheels, which are repaired.
             repair=settings.get("classifier") != base,
             backend=self._backend_settings(settings),
-            requires=BuildEnvironment(self.work, interpreter.executable, requires).requires,
+            requires=environment.requires,
             machine=container_machine(),
             image=self.image,
             engine=self._engine.setting,

@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["BuildEnvironment", "run_logged"]
 
 # What every build needs beside the project's own `build-system.requires`.
-_ALWAYS = (
-    "build>=1.2",
-    "cmake>=3.26",
-    "ninja>=1.11",
-    "jsonschema>=4.20",
-    "tomli-w>=1.1",
-    "tomli>=2; python_version < '3.11'",
-)
+_ALWAYS = ("build>=1.2", "cmake>=3.26", "ninja>=1.11", "tomli>=2; python_version < '3.11'")
+
+# And what the wheel of a classifier needs, which is built by one Python only: jsonschema stands on a compiled package that has
+# no wheels for some of them (rpds-py, for the free-threaded 3.13).
+_FOR_CLASSIFIERS = ("jsonschema>=4.20", "tomli-w>=1.1")
 
 _TAIL = 25
 
@@ -45,12 +42,17 @@ _GRACE = 5.0
 
 
 class BuildEnvironment:
-    """A virtual environment with a project's build requirements, made once and used again."""
+    """A virtual environment with a project's build requirements, made once and used again.
 
-    def __init__(self, directory: Path, interpreter: Path, requires: Sequence[str]) -> None:
+    `classifiers` says that wheels of classifiers are built in it.
+    """
+
+    def __init__(
+        self, directory: Path, interpreter: Path, requires: Sequence[str], *, classifiers: bool = False
+    ) -> None:
         self.directory = directory
         self.interpreter = interpreter
-        self.requires = sorted({*requires, *_ALWAYS})
+        self.requires = sorted({*requires, *_ALWAYS, *(_FOR_CLASSIFIERS if classifiers else ())})
 
     @property
     def python(self) -> Path:

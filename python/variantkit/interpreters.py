@@ -15,9 +15,9 @@ from variantkit.errors import InterpreterNotFoundError
 from variantkit.matrix import read_pyproject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Interpreter", "abi_named", "abi_of", "choose_interpreters", "find_interpreters"]
+__all__ = ["Interpreter", "abi_named", "abi_of", "choose_interpreters", "find_interpreters", "tool_of"]
 
 _VERSION = re.compile(r"(?:python)?3\.(\d{1,3})(t?)")
 
@@ -50,8 +50,9 @@ class Interpreter:
 def find_interpreters(extra: list[Path] | None = None) -> list[Interpreter]:
     """Return the interpreters found, one per tag, oldest first; the running one comes before others of its tag.
 
-    Of a virtual environment, the interpreter that it was made from is given. Looked at: the running interpreter, `extra`, every `python3.N` in each directory of PATH, pyenv's versions and
-    manylinux's /opt/python. An interpreter that does not start, has no headers or is not CPython is left out.
+    Of a virtual environment, the interpreter that it was made from is given. Looked at: the running interpreter, `extra`, every
+    `python3.N` in each directory of PATH, pyenv's versions and manylinux's /opt/python. An interpreter that does not start, has
+    no headers or is not CPython is left out.
     """
     found: dict[str, Interpreter] = {}
     for path in [Path(sys.executable), *(extra or []), *_candidates()]:
@@ -116,6 +117,15 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
         )
         raise InterpreterNotFoundError(msg)
     return [by_abi[tag] for tag in wanted]
+
+
+def tool_of(interpreters: Sequence[Interpreter]) -> Interpreter:
+    """Return which of them builds what is for no Python in particular: wheels of classifiers, pure ones and sdists.
+
+    It is the first, or the running one where that is free-threaded: not all that such a build needs has wheels for those.
+    """
+    first = interpreters[0]
+    return (_probe(Path(sys.executable)) or first) if first.free_threaded else first
 
 
 def abi_named(api: str, word: str) -> str:
