@@ -71,6 +71,26 @@ def test_layouts(dtype: str) -> None:
                 np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [1, 5, 300])  # 300 is cut into pieces, which are added to what is there
+@pytest.mark.parametrize("m", [3, 20, 29])
+def test_columns_around_each_width_of_a_vector(dtype: str, m: int, k: int) -> None:
+    for n in (2, 3, 4, 5, 8, 12, 15, 16, 17, 24, 31, 40, 47, 48, 49, 80, 144):
+        # Nothing lies behind either factor, and what surrounds the result stays as it is.
+        x1, x2 = integers((m, k), dtype), integers((k, n), dtype, 1)
+        frame = np.full((m + 2, n + 2), 77, dtype)
+        for out in (frame[1:-1, 1:-1], np.asfortranarray(frame)[1:-1, 1:-1]):
+            ndkernels.matmul(x1, x2, out=out)
+            check(np.array(out), x1 @ x2)
+        edge = np.ones(frame.shape, bool)
+        edge[1:-1, 1:-1] = False
+        assert (frame[edge] == 77).all()
+        bias = integers((n,), dtype, 2)
+        got = ndkernels.linear(x1, np.ascontiguousarray(x2.T), bias, activation="relu")
+        check(got, np.maximum(x1 @ x2 + bias, 0))
+        check(ndkernels.linear(x1, x2.T, bias, activation="relu"), np.maximum(x1 @ x2 + bias, 0))
+
+
 def test_a_batch_of_one_matrix_seen_many_times() -> None:
     x1 = np.broadcast_to(integers((4, 5), "float64"), (3, 4, 5))
     x2 = integers((3, 5, 2), "float64", 1)

@@ -29,12 +29,36 @@ struct Block {
     const Epilogue<P> *epilogue = nullptr;
 };
 
+// Whether columns are whole vectors of a tile: of a wide one or of a narrow one.
+template <typename P>
+bool whole_vectors(std::int64_t columns) {
+    return columns == kTileColumns<P> || columns == kUnits<P>;
+}
+
+// How many columns of a b that is not packed the tiles read where they lie: a direct read of others would go beyond it.
+template <typename P>
+std::int64_t whole_columns(const Block<P> &block) {
+    const std::int64_t rest = block.columns % kTileColumns<P>;
+    return block.columns - (whole_vectors<P>(rest) ? 0 : rest);
+}
+
+template <typename P>
+void copy_row(const P *from, P *to, std::int64_t count) {
+    std::int64_t i = 0;
+    for (; i + kUnits<P> <= count; i += kUnits<P>) {
+        Arithmetic<P>::store(to + i, Arithmetic<P>::load(from + i));
+    }
+    for (; i < count; ++i) {
+        to[i] = from[i];
+    }
+}
+
 // Takes c's whole width in registers where it can; a tile that does not fit onto c, by its width or its strides, goes
 // through a buffer.
 template <typename P>
 void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std::int64_t rows, std::int64_t columns,
               const Epilogue<P> *epilogue) {
-    if (columns == kTileColumns<P> && c.column == 1) {
+    if (whole_vectors<P>(columns) && c.column == 1) {
         job.c = c.data;
         job.c_row = c.row;
         function(job);
@@ -60,31 +84,63 @@ void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std
         finish(*epilogue, buffer, kTileColumns<P>, rows, columns);
     }
     for (std::int64_t i = 0; i < rows; ++i) {
+        if (c.column == 1) {
+            copy_row(buffer + i * kTileColumns<P>, c.at(i, 0), columns);
+            continue;
+        }
         for (std::int64_t j = 0; j < columns; ++j) {
             *c.at(i, j) = buffer[i * kTileColumns<P> + j];
         }
     }
 }
 
-// The units of a tile's rows, each as often as a vector has it.
+// All tiles of one tile's height of rows; `job` has the rows of a.
 template <typename P>
-void spread(const P *from, LeftLayout layout, std::int64_t stride, std::int64_t rows, std::int64_t depth, P *to) {
-    const std::int64_t row = layout == LeftLayout::kRows ? stride : 1;
-    const std::int64_t column = layout == LeftLayout::kRows ? 1 : stride;
-    for (std::int64_t k = 0; k < depth; ++k) {
-        for (std::int64_t i = 0; i < rows; ++i) {
-            Arithmetic<P>::store(to + (k * kTileRows + i) * kUnits<P>,
-                                 Arithmetic<P>::splat(from[i * row + k * column]));
+void multiply_rows(const Block<P> &block, TileJob<P> &job, const TileFunctions<P> &functions, std::int64_t i,
+                   const Matrix<P> &c) {
+    const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+    const std::int64_t whole = whole_columns(block);
+    for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
+        const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
+        job.b_step = kTileColumns<P>;
+        if (block.b_step == 0) {
+            job.b = block.b + j * block.depth;
+        } else if (j < whole) {
+            job.b = block.b + j;
+            job.b_step = block.b_step;
+        } else {
+            job.b = block.edge;
+        }
+        const TileFunction<P> function = width > kUnits<P> ? functions.wide[height - 1] : functions.narrow[height - 1];
+        const Epilogue<P> part = block.epilogue == nullptr ? Epilogue<P>{} : block.epilogue->part(i, j);
+        run_tile(function, job, Matrix<P>{c.at(i, j), c.row, c.column}, height, width,
+                 block.epilogue == nullptr ? nullptr : &part);
+    }
+}
+
+// The same with every unit of a as often as a vector has it. Apart, because of the memory on the stack.
+template <typename P>
+[[gnu::noinline]] void multiply_spread_rows(const Block<P> &block, TileJob<P> &job, std::int64_t i,
+                                            const Matrix<P> &c) {
+    alignas(kVectorBytes) P units[kTileRows * kDepth<P> * kUnits<P>];
+    const bool by_rows = block.layout == LeftLayout::kRows;
+    const std::int64_t row = by_rows ? block.a_stride : 1;
+    const std::int64_t column = by_rows ? 1 : block.a_stride;
+    const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
+    for (std::int64_t k = 0; k < block.depth; ++k) {
+        for (std::int64_t r = 0; r < height; ++r) {
+            Arithmetic<P>::store(units + (k * kTileRows + r) * kUnits<P>,
+                                 Arithmetic<P>::splat(job.a[r * row + k * column]));
         }
     }
+    TileJob<P> spread = job;
+    spread.a = units;
+    spread.a_stride = kTileRows * kUnits<P>;
+    multiply_rows(block, spread, kTileFunctions<P, LeftLayout::kSpread>, i, c);
 }
 
 template <typename P>
 void multiply_block(const Block<P> &block, const Matrix<P> &c) {
-    constexpr std::int64_t kSpreadUnits = kTileRows * kDepth<P> * kUnits<P>;
-    alignas(kVectorBytes) P spread_rows[kSpreads ? kSpreadUnits : 1];
-    // What it costs is that of about two tiles.
-    const bool spreads = kSpreads && block.depth <= kDepth<P> && block.columns > 4 * kTileColumns<P>;
     TileJob<P> job{};
     job.depth = block.depth;
     job.accumulate = block.accumulate;
@@ -95,46 +151,27 @@ void multiply_block(const Block<P> &block, const Matrix<P> &c) {
             functions = &kTileFunctions<P, LeftLayout::kRows>;
         }
     }
-    if constexpr (kSpreads) {
-        if (spreads) {
-            functions = &kTileFunctions<P, LeftLayout::kSpread>;
-            job.a_stride = kTileRows * kUnits<P>;
-        }
-    }
-    const std::int64_t whole = block.columns / kTileColumns<P> * kTileColumns<P>;
+    const std::int64_t whole = whole_columns(block);
     if (block.b_step != 0 && whole < block.columns) {
+        const std::int64_t rest = block.columns - whole;
         for (std::int64_t k = 0; k < block.depth; ++k) {
-            for (std::int64_t i = 0; i < kTileColumns<P>; ++i) {
-                const bool inside = whole + i < block.columns;
-                block.edge[k * kTileColumns<P> + i] = inside ? block.b[k * block.b_step + whole + i] : P{0};
+            P *to = block.edge + k * kTileColumns<P>;
+            copy_row(block.b + k * block.b_step + whole, to, rest);
+            for (std::int64_t i = rest; i < kTileColumns<P>; ++i) {
+                to[i] = P{0};
             }
         }
     }
-    const P *a = block.a;
-    for (std::int64_t i = 0; i < block.rows; i += kTileRows, a += block.a_panel) {
-        const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
-        job.a = a;
-        if (spreads) {
-            spread(a, block.layout, block.a_stride, height, block.depth, spread_rows);
-            job.a = spread_rows;
-        }
-        for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
-            const std::int64_t width = block.columns - j < kTileColumns<P> ? block.columns - j : kTileColumns<P>;
-            job.b_step = kTileColumns<P>;
-            if (block.b_step == 0) {
-                job.b = block.b + j * block.depth;
-            } else if (j < whole) {
-                job.b = block.b + j;
-                job.b_step = block.b_step;
-            } else {
-                job.b = block.edge;
+    job.a = block.a;
+    for (std::int64_t i = 0; i < block.rows; i += kTileRows, job.a += block.a_panel) {
+        if constexpr (kSpreads) {
+            // What it costs is that of about two tiles.
+            if (block.depth <= kDepth<P> && block.columns > 4 * kTileColumns<P>) {
+                multiply_spread_rows(block, job, i, c);
+                continue;
             }
-            const TileFunction<P> function =
-                width > kUnits<P> ? functions->wide[height - 1] : functions->narrow[height - 1];
-            const Epilogue<P> part = block.epilogue == nullptr ? Epilogue<P>{} : block.epilogue->part(i, j);
-            run_tile(function, job, Matrix<P>{c.at(i, j), c.row, c.column}, height, width,
-                     block.epilogue == nullptr ? nullptr : &part);
         }
+        multiply_rows(block, job, *functions, i, c);
     }
 }
 

@@ -59,7 +59,9 @@ struct Division {
         left = plan.pack_a ? round_up(rows * depth + kUnits<P>, kUnits<P>) : 0;
         right =
             plan.pack_b ? round_up(product.n < kBlockColumns<P> ? product.n : kBlockColumns<P>, columns) * depth : 0;
-        edge = !plan.pack_b && product.packed_b.data == nullptr && product.n % columns != 0 ? columns * depth : 0;
+        const std::int64_t rest = product.n % columns;
+        const bool partial = rest != 0 && !whole_vectors<P>(rest);
+        edge = !plan.pack_b && product.packed_b.data == nullptr && partial ? columns * depth : 0;
     }
 
     std::int64_t left = 0;

@@ -78,7 +78,8 @@ inline constexpr std::int64_t kTileColumns = 2 * kUnits<P>;
 // Block sizes in units, from the caches of the machines a classifier is for. All but kDepth are the business of
 // blocked.hpp.
 //   depth:   a panel of the left operand (kTileRows x depth) stays in the L1 cache while the panels of a block of the
-//            right one pass it: 12 KiB for AVX-512 and 6 KiB otherwise. Long enough to make loads and stores of c rare.
+//            right one pass it: 12 KiB for AVX-512 and 6 KiB for AVX2; without AVX it is spread (tile.hpp), to 24 KiB
+//            at most. Long enough to make loads and stores of c rare.
 //   columns: a block of the right operand (depth x columns) stays in the L2 cache: 1 MiB and more where there is
 //            AVX-512, 256 KiB and more otherwise; what is left is for a, for c and for others.
 //   rows:    a block of the left operand (rows x depth) stays in a core's share of the L3 cache: 2 MiB.
