@@ -132,10 +132,13 @@ def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if not module:
         return None
-    # The package first: Python locks "a.b" before it imports "a" for it, and deadlocks with a thread that is importing "a"
-    # and comes to its "a.b" (https://github.com/python/cpython/issues/83065).
-    __import__(module.rpartition(".")[0] or module)
-    return getattr(__import__(module, fromlist=[attribute]), attribute)
+    # From the outermost package on: Python locks "a.b" before it imports "a" for it, and with a thread that is importing "a"
+    # and comes to its "a.b" that is a deadlock, which it ends by an exception.
+    name = ""
+    for part in module.split("."):
+        name += f".{part}" if name else part
+        __import__(name)
+    return getattr(sys.modules[module], attribute)
 
 
 def package_dir(package: str) -> str:
