@@ -38,7 +38,7 @@ from variantkit import variants
 from variantkit.build import Builder
 from variantkit.environments import BuildEnvironment
 from variantkit.index import Repository
-from variantkit.interpreters import choose_interpreters, tool_of
+from variantkit.interpreters import choose_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.progress import Progress
 from variantkit.wheel import Entry, write_wheel
@@ -226,10 +226,12 @@ def clone(folder: Path, name: str) -> Path:
 def build_environments(folder: Path, tree: Path, interpreters: list[Interpreter]) -> dict[str, Path]:
     """Make the build environments of a project and return their Pythons."""
     requires = read_pyproject(tree)["build-system"]["requires"]
+    tool = Builder(root=tree, out=folder, progress=Progress(0)).tool(interpreters)
     found = {}
     for interpreter in interpreters:
-        tool = interpreter == tool_of(interpreters)  # which builds the wheels of classifiers
-        environment = BuildEnvironment(folder / interpreter.tag, interpreter.executable, requires, classifiers=tool)
+        environment = BuildEnvironment(
+            folder / interpreter.tag, interpreter.executable, requires, classifiers=interpreter == tool
+        )
         environment.ensure()
         found[interpreter.tag] = environment.python
     return found

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from variantkit import interpreters
-from variantkit.environments import BuildEnvironment
 from variantkit.errors import InterpreterNotFoundError
-from variantkit.interpreters import Interpreter, abi_named, choose_interpreters, tool_of
+from variantkit.interpreters import Interpreter, abi_named, choose_interpreters
 
 
 @pytest.mark.parametrize(
@@ -38,17 +37,3 @@ def test_interpreters_are_chosen_by_version(tmp_path: Path, monkeypatch: pytest.
     assert choose_interpreters(tmp_path, ["3.12", "3.13", "cp312-abi3", "cp310"]) == [there[2], there[0]]
     with pytest.raises(InterpreterNotFoundError, match=r"No Python for cp39, cp314t, 3\.x was found"):
         choose_interpreters(tmp_path, ["3.9", "3.14t", "3.x"])
-
-
-def test_a_free_threaded_python_builds_its_base_wheels_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no jsonschema for the free-threaded 3.13: rpds-py, which it stands on, has no wheel for it."""
-    free = Interpreter(executable=Path("t"), version=(3, 13), free_threaded=True)
-    usual = Interpreter(executable=Path("p"), version=(3, 12), free_threaded=False)
-    running = Interpreter(executable=Path("r"), version=(3, 11), free_threaded=False)
-    monkeypatch.setattr(interpreters, "_probe", lambda _: running)
-    assert tool_of([usual, free]) == usual
-    assert tool_of([free, usual]) == running
-    for_base = BuildEnvironment(tmp_path, free.executable, ["nanobind"])
-    assert not any(each.startswith("jsonschema") for each in for_base.requires)
-    for_classifiers = BuildEnvironment(tmp_path, running.executable, ["nanobind"], classifiers=True)
-    assert set(for_classifiers.requires) - set(for_base.requires) == {"jsonschema>=4.20", "tomli-w>=1.1"}

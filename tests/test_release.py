@@ -41,6 +41,9 @@ class FakeBuilder:
     def count(self, classifiers: list[str], interpreters: list[Any]) -> int:
         return len(classifiers) + len(interpreters)
 
+    def tool(self, interpreters: list[Any]) -> Any:
+        return interpreters[0]
+
     def build(self, classifiers: list[str], interpreters: list[Any]) -> list[Path]:
         self.asked = classifiers
         names = [f"saxpy-{name}" for name in classifiers]

@@ -25,14 +25,14 @@ from variantkit.build_inputs import compiler, files_below, last_commit, toolchai
 from variantkit.environments import BuildEnvironment, run_logged
 from variantkit.errors import AuditError
 from variantkit.files import storage, write_atomically
-from variantkit.interpreters import tool_of
+from variantkit.interpreters import find_interpreters
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.sbom import NATIVE
 from variantkit.stamps import made, remember
 from variantkit.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from variantkit.interpreters import Interpreter
@@ -80,7 +80,7 @@ class Builder:
         Raises `BuildError`, which names the log, when a build fails; wheels that were finished before stay.
         """
         base = self.matrix.project.base
-        tool = tool_of(interpreters)
+        tool = self.tool(interpreters)
         with Together(self.jobs) as together:
             # The base's library first: that is what all base wheels wait for.
             stage = together.start(self._stage_base, tool) if base in classifiers else None
@@ -90,6 +90,17 @@ class Builder:
             if stage is not None:
                 wheels += [together.start(self._base_wheel, interpreter, stage) for interpreter in interpreters]
         return [each.result() for each in wheels]
+
+    def tool(self, interpreters: Sequence[Interpreter]) -> Interpreter:
+        """Return which one builds what is for no Python in particular: wheels of classifiers, pure ones and sdists.
+
+        One that is not free-threaded, where there is one: not all that such a build needs has wheels for those.
+        """
+        usual = [each for each in interpreters if not each.free_threaded] or self._other_interpreters()
+        return usual[0] if usual else interpreters[0]
+
+    def _other_interpreters(self) -> list[Interpreter]:
+        return [each for each in find_interpreters() if not each.free_threaded]
 
     def count(self, classifiers: list[str], interpreters: list[Interpreter]) -> int:
         """Return how many steps `build` will show."""

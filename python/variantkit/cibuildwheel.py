@@ -124,6 +124,9 @@ class ContainerBuilder(Builder):
         engine.remove(self.root)  # what a killed build has left
         return engine
 
+    def _other_interpreters(self) -> list[Interpreter]:
+        return []  # those of this machine are not in the image
+
     @property
     def _caches(self) -> dict[str, Path]:
         """Folders of this machine that containers write to, by the program whose cache it is."""

@@ -15,9 +15,9 @@ from variantkit.errors import InterpreterNotFoundError
 from variantkit.matrix import read_pyproject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-__all__ = ["Interpreter", "abi_named", "abi_of", "choose_interpreters", "find_interpreters", "tool_of"]
+__all__ = ["Interpreter", "abi_named", "abi_of", "choose_interpreters", "find_interpreters"]
 
 _VERSION = re.compile(r"(?:python)?3\.(\d{1,3})(t?)")
 
@@ -117,15 +117,6 @@ def choose_interpreters(root: Path, wanted: Iterable[str] | None = None) -> list
         )
         raise InterpreterNotFoundError(msg)
     return [by_abi[tag] for tag in wanted]
-
-
-def tool_of(interpreters: Sequence[Interpreter]) -> Interpreter:
-    """Return which of them builds what is for no Python in particular: wheels of classifiers, pure ones and sdists.
-
-    It is the first, or the running one where that is free-threaded: not all that such a build needs has wheels for those.
-    """
-    first = interpreters[0]
-    return (_probe(Path(sys.executable)) or first) if first.free_threaded else first
 
 
 def abi_named(api: str, word: str) -> str:

@@ -16,7 +16,6 @@ from variantkit.assemble import Assembler, read_release
 from variantkit.check import check
 from variantkit.errors import AuditError, CheckError, MatrixError
 from variantkit.files import write_atomically
-from variantkit.interpreters import tool_of
 from variantkit.matrix import read_matrix, read_pyproject
 from variantkit.pages import version_of
 from variantkit.repair import Repairer
@@ -85,7 +84,7 @@ class Releaser:
 
     def build(self, classifiers: Sequence[str]) -> list[Path]:
         """Build the wheels and the sdists, and return them."""
-        tool = tool_of(self.interpreters)
+        tool = self.builder.tool(self.interpreters)
         built = [self.builder.pure_wheel(project, tool) for project in self.also]
         built += self.builder.build(self._with_base(classifiers), list(self.interpreters))
         return built + [self.builder.sdist(project, tool) for project in (self.root, *self.also)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from variantkit.build import Builder
 from variantkit.host import this_machine
-from variantkit.interpreters import choose_interpreters, tool_of
+from variantkit.interpreters import choose_interpreters
 from variantkit.lock_file import only_writer
 from variantkit.matrix import read_matrix
 from variantkit.progress import Progress
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str], *, prog: str, root: Path | None = None, also:
     )
     progress.total = builder.count(names, interpreters) + len(also)
     with only_writer(builder.work, say=lambda text: print(text, file=sys.stderr, flush=True)):
-        wheels = [builder.pure_wheel(project, tool_of(interpreters)) for project in also]
+        wheels = [builder.pure_wheel(project, builder.tool(interpreters)) for project in also]
         wheels += builder.build(names, interpreters)
     for wheel in wheels:
         print(os.path.relpath(wheel))
