@@ -1,7 +1,8 @@
 """matmul by the own kernels, by OpenBLAS and by MKL, on one thread and on all.
 
-All are measured in one process, alternating call by call, each preceded by one call that is not timed, so that the others'
-threads have gone to sleep and its own are awake. The figure is the median over the calls; the ratio is taken round by round.
+All are measured in one process, taking turns in an order that changes with each round, each after one call that is not
+timed, so that its own threads are awake; those of the others go to sleep after each call, because main() tells them to. The
+figure is the median over the rounds; the ratio is taken round by round.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="do not write benchmarks/results")
     options = parser.parse_args()
 
+    # Read when the libraries are opened. Threads of theirs that wait for the next call would slow down whoever is next:
+    # by default those of MKL do so for 0.2 s; those of OpenBLAS for 2 to the power of this number of clock cycles.
+    os.environ.update(KMP_BLOCKTIME="0", OPENBLAS_THREAD_TIMEOUT="4")
     import ndkernels
 
     for name in options.helpers:
@@ -75,7 +79,7 @@ def main() -> int:
 
 
 def measure(dtype: str, shapes: tuple[tuple[int, ...], ...], ways: list[str], seconds: float) -> dict[str, object]:
-    """Time one row: {"own": GFLOP/s, "openblas": …, "ratio": {"openblas": own time over its}, "by": {…}}."""
+    """Time one row, by way: its "gflops", "of_own" (the own time over its, for all but "off"), and "by", who computed."""
     import numpy as np
 
     import ndkernels
@@ -87,8 +91,11 @@ def measure(dtype: str, shapes: tuple[tuple[int, ...], ...], ways: list[str], se
     calls = max(1, round(2e6 / flops))
     times: dict[str, list[float]] = {way: [] for way in ways}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times["off"]) < 7:
-        for way in ways:
+    rounds = 0
+    while time.perf_counter() < end or rounds < 7:
+        first = rounds % len(ways)
+        rounds += 1
+        for way in (*ways[first:], *ways[:first]):
             with ndkernels.helpers(way):
                 times[way].append(timed(ndkernels.matmul, a, b, out, calls))
     by = {}

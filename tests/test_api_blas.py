@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OWN = ""
+TASKS = Path("/proc/self/task")
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +35,7 @@ def integers(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> n
 
 def computed_by(x1: np.ndarray, x2: np.ndarray, out: np.ndarray | None = None) -> str:
     """Return the helper that these very arrays go to, or OWN."""
-    ((operation, helper, _, _),) = _binding.explain(lambda: ndkernels.matmul(x1, x2, out=out))
+    ((operation, helper, *_),) = _binding.explain(lambda: ndkernels.matmul(x1, x2, out=out))
     assert operation == "matmul"
     return helper
 
@@ -243,6 +246,30 @@ def test_it_follows_the_number_of_threads() -> None:
                 assert library.scipy_openblas_get_num_threads64_() == count
     finally:
         ndkernels.set_num_threads(before)
+
+
+@pytest.mark.skipif(NAME != "mkl", reason="what OpenBLAS was told can be asked of it")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="MKL takes no more threads than there are cores")
+def test_mkl_starts_as_many_threads_as_it_may() -> None:
+    """Seen by a new Python thread, which starts a team of its own."""
+    a = integers((1000, 1000))
+    before = ndkernels.get_num_threads()
+    started: dict[int, int] = {}
+
+    def compute(count: int) -> None:
+        ndkernels.set_num_threads(count)
+        threads = len(list(TASKS.iterdir()))
+        ndkernels.matmul(a, a)
+        started[count] = len(list(TASKS.iterdir())) - threads
+
+    try:
+        for count in (1, 2):
+            thread = threading.Thread(target=compute, args=(count,))
+            thread.start()
+            thread.join()
+    finally:
+        ndkernels.set_num_threads(before)
+    assert started == {1: 0, 2: 1}
 
 
 def opened() -> list[dict[str, str]]:

@@ -146,6 +146,7 @@ CASES: list[tuple[str, Facts, str, str]] = [
     ("setting", facts(setting_error="GIZMO_CLASSIFIER=avx9: gizmo-kit has no such classifier; choose from generic, avx2, avx512, or unset it"), "avx9: gizmo-kit has no such classifier.", "choose from generic, avx2, avx512, or unset it"),
     ("import-failed", facts(imported=Import(outcome="failed", why="ImportError: _core.so: undefined symbol: PyX")), "`import gizmo` failed: ImportError: _core.so: undefined symbol: PyX.", f"{REINSTALL} gizmo-kit==1.2.0"),
     ("setting", facts(imported=Import(outcome="failed", why="HelperNotInstalledError: blas is asked for, and gizmo-blas is not installed. Run: pip install blas")), "blas is asked for, and gizmo-blas is not installed.", "pip install blas"),
+    ("setting", facts(imported=Import(outcome="failed", why="HelperError: blas is asked for, and is for Linux. Set GIZMO_BLAS=own, or unset it.")), "blas is asked for, and is for Linux.", "Set GIZMO_BLAS=own, or unset it"),
     ("setting", facts(imported=Import(outcome="failed", why="SettingError: GIZMO_BLAS='x' is not allowed; set it to own, or unset it")), "GIZMO_BLAS='x' is not allowed.", "set it to own, or unset it"),
     ("import-failed", facts(imported=Import(outcome="crashed", why="it died by SIGBUS (Bus error)")), "crashed: it died by SIGBUS", REINSTALL),
     ("import-failed", facts(imported=Import(outcome="timed out", why="no answer in 60 seconds")), "did not come to an end: no answer", REINSTALL),

@@ -91,18 +91,18 @@ def test_there_is_a_preset_per_row(root: Path, matrix: Matrix) -> None:
 
 def test_variables_of_the_project_are_in_the_page_and_in_the_catalogue(copy: Path) -> None:
     path = copy / "classifiers.toml"
-    mine = '[[variable]]\nname = "NDKERNELS_COLOUR"\nvalues = ["red"]\ndoc = "Its \\\\colour."\n\n'
+    mine = '[[variable]]\nname = "NDKERNELS_COLOUR"\nvalues = ["red"]\ndoc = "Its \\\\colour: → 🎨."\n\n'
     path.write_text(path.read_text().replace("[[variable]]", f"{mine}[[variable]]", 1))
     matrix = read_matrix(copy)
     namespace: dict[str, Any] = {}
     exec(generate.catalogue(matrix, "1.0"), namespace)
     colour, *others = namespace["CATALOGUE"].variables
     assert (colour.name, colour.default, colour.values, colour.doc) == (
-        "NDKERNELS_COLOUR", "", ("red",), "Its \\colour.",
+        "NDKERNELS_COLOUR", "", ("red",), "Its \\colour: → 🎨.",
     )  # fmt: skip
     assert [each.name for each in others] == [each.name for each in matrix.variable[1:]]
     page = generate.render(copy)[copy / matrix.generate.environment]
-    assert "| `NDKERNELS_COLOUR` | none | `red` | Its \\colour. |" in page
+    assert "| `NDKERNELS_COLOUR` | none | `red` | Its \\colour: → 🎨. |" in page
     matrix = dataclasses.replace(matrix, variable=())
     assert "variable" not in generate.catalogue(matrix, "1.0").lower()
 

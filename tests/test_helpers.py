@@ -71,12 +71,14 @@ def test_what_is_asked_for_holds_at_once_and_until_something_else_is() -> None:
     assert ndkernels.explain("matmul", (2, 3), (3, 4)).reason == "helpers are off by helpers('off')"
 
 
+@pytest.mark.skipif(NAME == "openblas", reason="there is only one")
 def test_several_are_asked_in_their_order() -> None:
-    with ndkernels.helpers("openblas", NAME) as asked:
-        assert repr(asked) == f"helpers('openblas', {NAME!r})"
-        assert matmul_by() == "openblas"
-        left = ndkernels.explain("matmul", (2, 3), (3, 4), dtype="int8")
-    assert left.reason == f"openblas does not take int8, and {NAME} does not take int8"
+    for first, second in (("openblas", NAME), (NAME, "openblas")):
+        with ndkernels.helpers(first, second) as asked:
+            assert repr(asked) == f"helpers({first!r}, {second!r})"
+            assert matmul_by() == first
+            left = ndkernels.explain("matmul", (2, 3), (3, 4), dtype="int8")
+        assert left.reason == f"{first} does not take int8, and {second} does not take int8"
 
 
 def test_a_with_statement_puts_back_what_was_before() -> None:
@@ -116,6 +118,7 @@ def test_other_threads_see_it() -> None:
         ((NAME, "atlas"), ValueError, "names: got 'atlas'"),
         (("off", NAME), ValueError, "names: got 'off' and another one; it stands alone"),
         ((NAME, "auto"), ValueError, "names: got 'auto' and another one; it stands alone"),
+        ((NAME, NAME), ValueError, f"names: got {NAME!r} more than once; each is asked once"),
         ((None,), TypeError, "names: got NoneType; accepted are"),
         (((NAME,),), TypeError, "names: got tuple; accepted are"),
     ],
@@ -132,6 +135,8 @@ def test_the_binding_knows_only_what_was_opened() -> None:
     before = _binding.get_helpers()
     with pytest.raises(IndexError, match="atlas"):
         _binding.set_helpers(["atlas"], "a test")
+    with pytest.raises(ValueError, match="no name"):
+        _binding.set_helpers([], "a test")
     with pytest.raises(IndexError, match="atlas"):
         _binding.open_blas("atlas", "/tmp/libatlas.so", "1")  # noqa: S108 -- it is not there
     assert _binding.get_helpers() == before
@@ -199,12 +204,23 @@ def test_two_variables_that_agree(helpers: str, blas: str, expected: tuple[tuple
 
 
 @pytest.mark.parametrize(
-    ("helpers", "blas"), [("off", "mkl"), ("openblas", "mkl"), ("mkl", "openblas"), ("mkl", "own"), ("openblas", "own")]
+    ("helpers", "blas", "advice"),
+    [
+        ("off", "mkl", "set NDKERNELS_BLAS=own"),
+        ("openblas", "mkl", "set them to the same"),
+        ("mkl", "openblas", "set them to the same"),
+        ("mkl", "own", "set NDKERNELS_HELPERS=off"),
+        ("openblas", "own", "set NDKERNELS_HELPERS=off"),
+    ],
 )
-def test_two_variables_that_contradict_each_other_are_both_named(helpers: str, blas: str) -> None:
-    message = f"NDKERNELS_HELPERS='{helpers}' and NDKERNELS_BLAS='{blas}' contradict each other; set them to the same"
+def test_two_variables_that_contradict_each_other_are_both_named(helpers: str, blas: str, advice: str) -> None:
+    environ = {"NDKERNELS_HELPERS": helpers, "NDKERNELS_BLAS": blas}
+    message = f"NDKERNELS_HELPERS='{helpers}' and NDKERNELS_BLAS='{blas}' contradict each other; {advice}, or unset one"
     with pytest.raises(SettingError, match=re.escape(message)):
-        wanted_by_environment({"NDKERNELS_HELPERS": helpers, "NDKERNELS_BLAS": blas})
+        wanted_by_environment(environ)
+    variable, _, value = advice.partition("set ")[2].partition("=")
+    if value:
+        assert wanted_by_environment({**environ, variable: value})  # it is possible, and no contradiction
 
 
 def test_a_value_that_is_not_allowed_stops_the_import() -> None:
@@ -231,7 +247,9 @@ def as_installed(folder: Path, version: str, files: dict[str, bytes], *, distrib
     return folder
 
 
-GIZMO = LIBRARY.replace(distribution="gizmo-blas", file="libgizmo.so", least="1.2", below="2")
+GIZMO = LIBRARY.replace(
+    distribution="gizmo-blas", file="libgizmo.so", least="1.2", below="2", opens=r"libgizmo_core\.so"
+)
 
 
 def refusal(error: type[ndkernels.HelperError], folder: Path) -> str:
@@ -285,18 +303,90 @@ def test_versions_in_between_are_taken(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize(
     ("files", "gone", "why"),
     [
+        ({}, "RECORD", "its record names no libgizmo.so"),
         ({"gizmo/__init__.py": b""}, "", "its record names no libgizmo.so"),
-        ({"libgizmo.so": b"", "libcore.so.3": b""}, "libcore.so.3", "libcore.so.3 is missing"),
-        ({"libgizmo.so": b"", "libcore.so.3": b""}, "libgizmo.so", "libgizmo.so is missing"),
+        ({"libgizmo.so": b"", "libgizmo_core.so.3": b""}, "libgizmo_core.so.3", "libgizmo_core.so.3 is missing"),
+        ({"libgizmo.so": b"", "libgizmo_core.so.3": b""}, "libgizmo.so", "libgizmo.so is missing"),
     ],
 )
 def test_a_damaged_one_names_what_mends_it(tmp_path: Path, files: dict[str, bytes], gone: str, why: str) -> None:
     folder = as_installed(tmp_path, "1.3", files)
     if gone:
-        (folder / gone).unlink()
+        next(folder.rglob(gone)).unlink()
     message = refusal(ndkernels.HelperError, folder)
     assert why in message
     assert re.search(r" install .* --no-deps gizmo-blas==1\.3$", message)
+
+
+@pytest.mark.parametrize("metadata", [None, "", "Name: gizmo-blas\n\nVersion: 1.3\n"])
+def test_one_without_a_version_names_what_mends_it(tmp_path: Path, metadata: str | None) -> None:
+    folder = as_installed(tmp_path, "1.3", {"libgizmo.so": b""})
+    file = folder / "gizmo_blas-1.3.dist-info" / "METADATA"
+    file.unlink()
+    if metadata is not None:
+        file.write_text(metadata, "utf-8")
+    message = refusal(ndkernels.HelperError, folder)
+    assert "gizmo-blas cannot be used" in message
+    assert "its METADATA names no version" in message
+    assert re.search(r' install .* --no-deps "gizmo-blas>=1\.2,<2"$', message)
+
+
+def test_what_it_does_not_open_may_be_missing(tmp_path: Path) -> None:
+    files = ("libgizmo.so.3", "libgizmo_core.so.3", "libgizmo_cluster.so.3", "libgizmo a,b.so")
+    folder = as_installed(tmp_path, "1.3", dict.fromkeys(files, b""))
+    record = folder / "gizmo_blas-1.3.dist-info" / "RECORD"
+    record.write_text(record.read_text("utf-8").replace("libgizmo a,b.so", '"libgizmo a,b.so"'), "utf-8")
+    for name in files[2:]:
+        (folder / name).unlink()
+    assert _blas.find_blas(GIZMO, [str(folder)]).path == str(folder / files[0])
+
+
+def test_what_mkl_opens() -> None:
+    opens = re.compile(_blas.LIBRARIES["mkl"].opens)
+    for name in ("core", "intel_lp64", "intel_ilp64", "intel_thread", "sequential", "def", "avx2", "avx512", "avx10"):
+        assert opens.match(f"libmkl_{name}.so.3")
+    for name in ("blacs_intelmpi_lp64", "cdft_core", "scalapack_lp64", "gnu_thread", "tbb_thread", "vml_avx2"):
+        assert not opens.match(f"libmkl_{name}.so.2")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "library", "where"),
+    [
+        ("Darwin", "arm64", "openblas", "Linux"),
+        ("Windows", "AMD64", "mkl", "Linux on x86_64"),
+        ("Linux", "aarch64", "mkl", "Linux on x86_64"),
+    ],
+)
+def test_a_platform_that_it_is_not_for(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, library: str, where: str
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(ndkernels.HelperError) as caught:
+        _blas.find_blas(_blas.LIBRARIES[library])
+    assert str(caught.value) == (
+        f"{library} is asked for, and can be used on {where}; this is {system} on {machine}. "
+        "Set NDKERNELS_BLAS=own, or pass 'off' to helpers()."
+    )
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_pip_must_not_overwrite_the_mkl_of_conda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    (tmp_path / "conda-meta").mkdir()
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    if damaged:
+        as_installed(tmp_path, "1.3", {})
+    library = GIZMO.replace(name="mkl", machines=())
+    with pytest.raises(ndkernels.HelperError) as caught:
+        _blas.find_blas(library, [str(tmp_path)])
+    assert str(caught.value).endswith(
+        "In an environment of conda, pip would overwrite the files of conda's own mkl with it. "
+        "Ask for openblas in place of it, or make a virtual environment for it: python -m venv FOLDER"
+    )
+    with pytest.raises(ndkernels.HelperError, match=r"\. Run: "):
+        _blas.find_blas(library.replace(name="openblas"), [str(tmp_path)])
 
 
 @pytest.mark.parametrize("damage", ["text", "cut short", "another library"])
@@ -348,24 +438,18 @@ except blas.HelperNotInstalledError:
     assert (result.stdout.split("\n", 1), result.stderr) == (["1.3", "not found\n"], "")
 
 
-def test_an_import_that_asks_for_what_is_not_there_says_so(tmp_path: Path) -> None:
-    """Another BLAS than the tests bring, where there is none; the whole message is what a user sees."""
+def test_an_import_that_asks_for_what_is_not_there_says_so() -> None:
+    """The whole message is what a user sees."""
     code = """
-import ndkernels._blas as blas
-from ndkernels._helpers import apply_environment
-for name, library in blas.LIBRARIES.items():
-    blas.LIBRARIES[name] = library.replace(distribution="gizmo-blas")
-import os
-os.environ["NDKERNELS_BLAS"] = "mkl"
-apply_environment()
+from importlib import metadata
+metadata.distributions = lambda **_: iter(())
+import ndkernels
 """
-    result = run(code)
+    result = run(code, NDKERNELS_BLAS=NAME)
     assert result.returncode == 1
-    assert re.fullmatch(
-        "variantkit.errors.HelperNotInstalledError: mkl is asked for, and gizmo-blas is not installed; wanted is "
-        r'gizmo-blas>=2024,<2027\. Run: .* install (.* )?"ndkernels\[mkl\]"',
-        result.stderr.splitlines()[-1],
-    )
+    wanted = f"{LIBRARY.distribution} is not installed; wanted is {LIBRARY.requirement}"
+    message = f"variantkit.errors.HelperNotInstalledError: {NAME} is asked for, and {wanted}. Run: "
+    assert re.fullmatch(rf'{re.escape(message)}.* install (.* )?"ndkernels\[{NAME}\]"', result.stderr.splitlines()[-1])
 
 
 def test_the_extras_ask_for_what_is_opened(root: Path) -> None:

@@ -122,6 +122,11 @@ def test_variables_of_the_project(matrix: Matrix) -> None:
     ("old", "new", "said"),
     [
         ('name = "NDKERNELS_BLAS"', 'name = "BLAS"', 'variable "BLAS", key "name": it does not begin with NDKERNELS_'),
+        (
+            'name = "NDKERNELS_BLAS"',
+            'name = "NDKERNELS_WARN"',
+            'variable "NDKERNELS_WARN", key "name": every project has this variable already. Rename it.',
+        ),
         ('default = "auto"', 'default = "on"', '"NDKERNELS_HELPERS", key "default": "on" is not one of its values'),
         ('["own", ', '["Own", ', 'variable "NDKERNELS_BLAS", key "values": "Own" has a capital'),
         ('values = ["own", "openblas", "mkl"]', "values = []", "values"),

@@ -9,7 +9,7 @@ namespace ndkernels {
 
 // Opens the library `name` ("openblas": that of scipy-openblas64, "mkl": libmkl_rt) at an absolute path and registers
 // it; the second time it does nothing. Throws LibraryError, and std::out_of_range for another name. It stays loaded,
-// because its threads sleep in it.
+// because its threads live in it.
 void open_blas(const std::string &name, const std::string &path, const std::string &version);
 
 } // namespace ndkernels

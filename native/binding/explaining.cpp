@@ -54,7 +54,8 @@ void explain_choice(Choice choice) { innermost->choices_.push_back(std::move(cho
 
 const ndk_table &idle_table(const ndk_table &real) {
     static std::mutex mutex;
-    static std::list<Idle> made; // what is in it stays where it is
+    // What is in it stays where it is, also while the process ends: another thread may be using it.
+    static std::list<Idle> &made = *new std::list<Idle>;
     const std::lock_guard<std::mutex> lock(mutex);
     for (const Idle &idle : made) {
         if (idle.real == &real) {

@@ -14,7 +14,9 @@ struct Choice {
     std::string operation;
     std::string helper; // empty for the kernel library
     std::string version;
-    std::string why; // what those that were asked before answered
+    std::string why;    // what those that were asked before answered
+    std::string mode;   // the first name of what was in force when they were asked
+    std::string origin; // and who wanted that
 };
 
 // While one exists, the calls of this thread compute nothing; what they return has undefined elements.

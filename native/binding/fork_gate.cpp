@@ -56,7 +56,9 @@ NotDuringFork::~NotDuringFork() { gate->leave(); }
 
 void guard_forks() {
     // The child has none of the threads that may wait in the old one.
-    pthread_atfork([] { gate->close(); }, [] { gate->open(); }, [] { gate = new (memory) Gate; });
+    if (pthread_atfork([] { gate->close(); }, [] { gate->open(); }, [] { gate = new (memory) Gate; }) != 0) {
+        throw std::bad_alloc(); // the only reason that it can have
+    }
 }
 
 } // namespace ndkernels

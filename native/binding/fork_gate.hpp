@@ -16,6 +16,7 @@ public:
 };
 
 // Call after each library has registered its own handlers: those that are registered last are called first.
+// Throws std::bad_alloc.
 void guard_forks();
 
 } // namespace ndkernels

@@ -22,7 +22,7 @@ struct State {
 };
 
 std::mutex mutex; // guards the two that follow
-std::vector<const ndk_helper *> registered;
+std::vector<const ndk_helper *> &registered = *new std::vector<const ndk_helper *>;
 // Grows only, and what is in it stays where it is: a thread may be reading it while another one changes what is in
 // force, or while the process ends. There are few, because the same wish is kept once.
 std::list<State> &states = *new std::list<State>;
@@ -103,6 +103,9 @@ void register_helper(const ndk_helper &helper) {
 }
 
 void set_helpers(const HelpersInForce &wanted) {
+    if (wanted.names.empty()) {
+        throw std::invalid_argument("no name");
+    }
     const std::lock_guard<std::mutex> lock(mutex);
     const State &next = state_for(wanted);
     const State *before = in_force.exchange(&next, std::memory_order_acq_rel);
@@ -115,15 +118,16 @@ const HelpersInForce &helpers_in_force() { return in_force.load(std::memory_orde
 
 const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
     const bool explained = explaining();
+    const State &state = *in_force.load(std::memory_order_acquire);
     std::string why;
-    for (const ndk_helper *helper : in_force.load(std::memory_order_acquire)->helpers) {
+    for (const ndk_helper *helper : state.helpers) {
         const ndk_helper_operator *found = find_operator(*helper, name);
         const std::int32_t answer = found != nullptr ? found->takes(&call) : NDK_LEAVES;
         if (answer == NDK_TAKES) {
             if (!explained) {
                 return found;
             }
-            explain_choice({name, helper->name, helper->version, why});
+            explain_choice({name, helper->name, helper->version, why, state.wanted.names.front(), state.wanted.origin});
             return &nothing;
         }
         if (explained) {
@@ -132,7 +136,7 @@ const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
         }
     }
     if (explained) {
-        explain_choice({name, "", "", why});
+        explain_choice({name, "", "", why, state.wanted.names.front(), state.wanted.origin});
     }
     return nullptr;
 }

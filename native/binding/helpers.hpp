@@ -23,7 +23,8 @@ struct HelpersInForce {
     std::string origin;
 };
 
-// Throws std::out_of_range with the name of a helper that is not registered; nothing is changed then.
+// Throws std::out_of_range with the name of a helper that is not registered, and
+// std::invalid_argument without a name; nothing is changed then.
 void set_helpers(const HelpersInForce &wanted);
 const HelpersInForce &helpers_in_force();
 

@@ -81,7 +81,7 @@ nb::list explain(nb::callable function) {
     function();
     nb::list choices;
     for (const Choice &each : explaining.choices()) {
-        choices.append(nb::make_tuple(each.operation, each.helper, each.version, each.why));
+        choices.append(nb::make_tuple(each.operation, each.helper, each.version, each.why, each.mode, each.origin));
     }
     return choices;
 }
@@ -133,9 +133,10 @@ NB_MODULE(_binding, m) {
     m.def("set_helpers", &set_names_in_force, nb::arg("names"), nb::arg("origin"),
           "Put helpers in force for the whole process, in the order in which they are asked; or 'off' or 'auto'.");
     m.def("get_helpers", &names_in_force, "What is in force, and who wanted it.");
-    m.def(
-        "explain", &explain, nb::arg("function"),
-        "Call a function while calls compute nothing: [(operation, helper or '', its version, why not others), ...].");
+    m.def("explain", &explain, nb::arg("function"),
+          "Call a function while calls compute nothing: [(operation, helper or '', its version, why not others, the "
+          "first of "
+          "what was in force, and who wanted it), ...].");
 
     m.def("elementwise", &elementwise_function, nb::arg("name"), nb::arg("signature"), nb::arg("doc"),
           nb::arg("module"), "A new function of single elements, which calls the library in use.");

@@ -7,7 +7,10 @@ other library of the process.
 
 from __future__ import annotations
 
+import csv
 import os
+import platform
+import re
 import sys
 from importlib import metadata
 
@@ -26,13 +29,18 @@ __all__ = ["LIBRARIES", "Library", "OpenedBlas", "find_blas", "open_blas", "open
 
 
 class Library(Record):
-    """A BLAS as it is published: versions from `least` on and before `below` are known to work."""
+    """A BLAS as it is published for Linux: versions from `least` on and before `below` are known to work.
+
+    `opens` matches the names of the libraries that `file` opens itself; `machines` are those it is for, or empty for all.
+    """
 
     name: str
     distribution: str
     file: str
     least: str
     below: str
+    opens: str = ""
+    machines: tuple[str, ...] = ()
 
     @property
     def requirement(self) -> str:
@@ -58,7 +66,16 @@ LIBRARIES = {
             least="0.3.27",
             below="0.4",
         ),
-        Library(name="mkl", distribution="mkl", file="libmkl_rt.so", least="2024", below="2027"),
+        Library(
+            name="mkl",
+            distribution="mkl",
+            file="libmkl_rt.so",
+            least="2024",
+            below="2027",
+            # Not those for clusters, other OpenMP runtimes and vectors of functions: an image may have been freed of them.
+            opens=r"libmkl_(core|intel_i?lp64|intel_thread|sequential|def|mc3|avx\w*)\.so",
+            machines=("x86_64",),
+        ),
     )
 }
 """By name; the extras of pyproject.toml say the same."""
@@ -94,44 +111,77 @@ def find_blas(library: Library, path: Sequence[str] | None = None) -> OpenedBlas
 
     Raises as `open_blas` does.
     """
+    system, machine = platform.system(), platform.machine()
+    if system != "Linux" or (library.machines and machine not in library.machines):
+        where = " or ".join(f"Linux on {each}" for each in library.machines) or "Linux"
+        raise HelperError(
+            f"{library.name} is asked for, and can be used on {where}; this is {system} on {machine}. "
+            "Set NDKERNELS_BLAS=own, or pass 'off' to helpers()."
+        )
     # Whoever can write to the current directory must not be able to plant a library.
     folders = search_folders(os.path.dirname(__file__), sys.path if path is None else path)
     installed = next(iter(metadata.distributions(name=library.distribution, path=folders)), None)
     if installed is None:
         raise HelperNotInstalledError(
             f"{library.name} is asked for, and {library.distribution} is not installed; wanted is "
-            f"{library.requirement}. Run: {_install(library)}"
+            f"{library.requirement}. {_install(library)}"
         )
-    version = installed.version
+    version = _version(installed)
+    if not version:
+        raise HelperError(_damaged(library, "", "its METADATA names no version"))
     if not _numbers(library.least) <= _numbers(version) < _numbers(library.below):
         raise HelperVersionError(
             f"{library.name} is asked for, and {library.distribution} {version} is installed; wanted is "
-            f"{library.requirement}. Run: {_install(library)}"
+            f"{library.requirement}. {_install(library)}"
         )
-    files = {os.path.abspath(str(installed.locate_file(each))) for each in installed.files or ()}
-    libraries = sorted(each for each in files if ".so" in os.path.basename(each))
-    main = next((each for each in libraries if os.path.basename(each).startswith(library.file)), None)
+    # Not `installed.files`: since Python 3.12 it leaves out what is missing.
+    record = csv.reader((installed.read_text("RECORD") or "").splitlines())
+    files = sorted({os.path.abspath(str(installed.locate_file(row[0]))) for row in record if row})
+    main = next((each for each in files if os.path.basename(each).startswith(library.file)), None)
     if main is None:
         raise HelperError(_damaged(library, version, f"its record names no {library.file}"))
-    # All of them: MKL opens others itself, and ends the process where one is missing.
-    for each in libraries:
+    # MKL ends the process where one that it opens is missing.
+    opens = [each for each in files if library.opens and re.match(library.opens, os.path.basename(each))]
+    for each in (main, *opens):
         if not os.path.isfile(each):
             raise HelperError(_damaged(library, version, f"{each} is missing"))
     return OpenedBlas(name=library.name, version=version, path=main)
 
 
+def _version(installed: metadata.Distribution) -> str:
+    # Not `installed.version`, which without a METADATA is None or raises, depending on the version of Python.
+    for line in (installed.read_text("METADATA") or "").splitlines():
+        key, _, value = line.partition(":")
+        if not key.strip():
+            break
+        if key.lower() == "version":
+            return value.strip()
+    return ""
+
+
 def _install(library: Library) -> str:
+    if refused := _beside_conda(library):
+        return refused
     # The extra, so that what is installed is what this version was tried with; packages of conda have no extras.
     if installer_name(CATALOGUE) == "conda":
-        return command(CATALOGUE, requirement=library.requirement)
-    return command(CATALOGUE, library.name)
+        return f"Run: {command(CATALOGUE, requirement=library.requirement)}"
+    return f"Run: {command(CATALOGUE, library.name)}"
 
 
 def _damaged(library: Library, version: str, why: str) -> str:
-    mend = command(CATALOGUE, repair=True, requirement=f"{library.distribution}=={version}")
+    requirement = f"{library.distribution}=={version}" if version else library.requirement
+    mend = _beside_conda(library) or f"Run: {command(CATALOGUE, repair=True, requirement=requirement)}"
+    found = f"{library.distribution} {version}".rstrip()
+    return f"{library.name} is asked for, and {found} cannot be used (wanted is {library.requirement}): {why}. {mend}"
+
+
+def _beside_conda(library: Library) -> str:
+    """Return what to do in place of a command where the files of the wheel are also those of a package of conda."""
+    if library.name != "mkl" or not os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
+        return ""
     return (
-        f"{library.name} is asked for, and {library.distribution} {version} cannot be used (wanted is "
-        f"{library.requirement}): {why}. Run: {mend}"
+        "In an environment of conda, pip would overwrite the files of conda's own mkl with it. "
+        "Ask for openblas in place of it, or make a virtual environment for it: python -m venv FOLDER"
     )
 
 

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    import numpy as np
+
 __all__ = ["Explanation", "explain"]
 
 _NO_OPERATORS = {"explain", "get_num_threads", "helpers", "set_num_threads", "show_config"}
@@ -42,16 +44,17 @@ class Explanation(Record):
 
 
 def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **options: Any) -> Explanation:
-    """Say which implementation a call with contiguous arrays would use, and why; nothing is computed.
+    """Say which implementation a call with contiguous arrays would use, and why; no kernel computes.
 
     Parameters
     ----------
     op
         The name of a function of this package, such as 'matmul'.
     shapes
-        The shapes of its arrays, in the order of its arguments. Memory for them is asked of the system, but not touched.
+        The shapes of its arrays, in the order of its arguments. Memory for them is asked of the system, but no kernel
+        touches it. A function that does a part of its work with NumPy does that part, with numbers that mean nothing.
     dtype
-        Their dtype, as a name.
+        The name of the one dtype that all of them have.
     options
         Further arguments of the function.
 
@@ -63,9 +66,11 @@ def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **opti
     Raises
     ------
     TypeError
-        for a shape that is no tuple of integers, and what the function itself raises.
+        for a shape that is no tuple of integers, a dtype that is no string, and what the function itself raises.
     ValueError
-        for an unknown op, and what the function itself raises.
+        for an unknown op or dtype, a negative extent, and what the function itself raises.
+    ImportError
+        for 'bfloat16' where ml_dtypes, which gives NumPy that dtype, is not installed.
     MemoryError
         for arrays that the system would not give memory for.
 
@@ -78,29 +83,29 @@ def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **opti
     function = _function(op)
     import numpy as np
 
-    if dtype == "bfloat16":
-        import ml_dtypes  # type: ignore[import-not-found, unused-ignore]  # noqa: F401 -- gives NumPy that name
-    arrays = []
-    for shape in shapes:
-        if not isinstance(shape, (tuple, list)):
-            raise TypeError(f"shapes: got {type(shape).__name__}; accepted are tuples of integers. Pass one per array.")
-        arrays.append(np.empty(shape, np.dtype(dtype)))
-    choices = _binding.explain(lambda: function(*arrays, **options))
+    kind = _dtype(dtype)
+    arrays = [np.empty(_shape(shape), kind) for shape in shapes]
+
+    def call() -> None:
+        # The arrays have whatever was in memory, of which NumPy would warn.
+        with np.errstate(all="ignore"):
+            function(*arrays, **options)
+
+    choices = _binding.explain(call)
     loaded = loader.load("ndkernels")
-    names, origin = _binding.get_helpers()
-    operations = tuple((operation, helper or loaded.classifier) for operation, helper, _, _ in choices)
-    chosen = {helper: version for _, helper, version, _ in choices} or {"": ""}
+    operations = tuple((choice[0], choice[1] or loaded.classifier) for choice in choices)
+    chosen = {helper: version for _, helper, version, *_ in choices} or {"": ""}
     # More than one only for functions that make several calls, such as linear_backward.
     helper = next(iter(chosen)) if len(chosen) == 1 else ""
-    refused = "; ".join(dict.fromkeys(why for _, _, _, why in choices if why))
+    refused = "; ".join(dict.fromkeys(choice[3] for choice in choices if choice[3]))
     if len(chosen) > 1:
         calls = ", ".join(f"{operation} by {who}" for operation, who in dict.fromkeys(operations))
         implementation, reason = "several", f"{calls}: {refused}"
     elif helper:
-        implementation, reason = helper, "; ".join(filter(None, (f"forced by {origin}", refused)))
+        implementation, reason = helper, "; ".join(filter(None, (f"forced by {choices[0][5]}", refused)))
     else:
         implementation = loaded.classifier
-        reason = refused or _why_own(op, names[0], origin, asked=bool(choices))
+        reason = refused or (_why_own(*choices[0][4:]) if choices else f"no helper is asked for {op}")
     return Explanation(
         op=op,
         shapes=tuple(tuple(array.shape) for array in arrays),
@@ -127,10 +132,44 @@ def _function(op: str) -> Any:
     return getattr(ndkernels, op)
 
 
-def _why_own(op: str, mode: str, origin: str, *, asked: bool) -> str:
-    if not asked:
-        return f"no helper is asked for {op}"
+def _why_own(mode: str, origin: str) -> str:
     by = f" by {origin}" if origin else ", the default"
     return (
         f"helpers are off{by}" if mode == "off" else f"helpers are auto{by}, and no measurement says that one is faster"
     )
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    import numpy as np
+
+    advice = "accepted is a name such as 'float32'. Pass one."
+    if not isinstance(name, str):
+        raise TypeError(f"dtype: got {type(name).__name__}; {advice}")
+    try:
+        if name == "bfloat16":
+            import ml_dtypes  # type: ignore[import-not-found, unused-ignore]  # noqa: F401 -- gives NumPy that name
+        return np.dtype(name)
+    except ImportError as error:
+        from ndkernels._catalogue import CATALOGUE
+        from variantkit.installer import command
+
+        raise ImportError(
+            f"dtype: got {name!r}, which NumPy has from ml_dtypes, and that is not installed. "
+            f"Run: {command(CATALOGUE, requirement='ml_dtypes')}"
+        ) from error
+    except (TypeError, ValueError, SyntaxError) as error:  # NumPy parses some strings as Python
+        raise ValueError(f"dtype: got {name!r}; {advice}") from error
+
+
+def _shape(shape: object) -> tuple[int, ...]:
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"shapes: got {type(shape).__name__}; accepted are tuples of integers. Pass one per array.")
+    for extent in shape:
+        if not hasattr(extent, "__index__"):
+            raise TypeError(
+                f"shapes: got an extent that is {type(extent).__name__}; accepted are tuples of integers. "
+                "Pass one per array."
+            )
+        if extent < 0:
+            raise ValueError(f"shapes: got the extent {extent}; accepted is 0 or more. Pass such a one.")
+    return tuple(shape)

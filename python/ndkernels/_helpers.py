@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["HELPERS", "MODES", "HelpersInForce", "apply_environment", "helpers", "wanted_by_environment"]
+__all__ = ["MODES", "HelpersInForce", "apply_environment", "helpers", "wanted_by_environment"]
 
 _VARIABLES = {variable.name: variable for variable in CATALOGUE.variables}
-HELPERS, BLAS = _VARIABLES["NDKERNELS_HELPERS"], _VARIABLES["NDKERNELS_BLAS"]
+HELPERS_VARIABLE, BLAS_VARIABLE = _VARIABLES["NDKERNELS_HELPERS"], _VARIABLES["NDKERNELS_BLAS"]
 MODES = ("off", "auto")
-_BLAS = tuple(value for value in BLAS.values if value != "own")
-_NAMES = tuple(value for value in HELPERS.values if value not in MODES)
+_BLAS_NAMES = tuple(value for value in BLAS_VARIABLE.values if value != "own")
+_NAMES = tuple(value for value in HELPERS_VARIABLE.values if value not in MODES)
 
 
 class HelpersInForce:
@@ -61,7 +61,7 @@ def helpers(*names: str) -> HelpersInForce:
     TypeError
         for a name that is no string.
     ValueError
-        for no name, an unknown one, and 'off' or 'auto' together with another.
+        for no name, an unknown one, the same twice, and 'off' or 'auto' together with another.
     HelperNotInstalledError
         for a library that is not installed; the message has the command.
     HelperVersionError
@@ -83,10 +83,12 @@ def helpers(*names: str) -> HelpersInForce:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"names: got {type(name).__name__}; accepted are {accepted}. Pass one of these.")
-        if name not in HELPERS.values:
+        if name not in HELPERS_VARIABLE.values:
             raise ValueError(f"names: got {name!r}; accepted are {accepted}. Pass one of these.")
         if name in MODES and len(names) > 1:
             raise ValueError(f"names: got {name!r} and another one; it stands alone. Pass it alone, or leave it away.")
+        if names.count(name) > 1:
+            raise ValueError(f"names: got {name!r} more than once; each is asked once. Pass it once.")
     return _put_in_force(names, f"helpers({', '.join(map(repr, names))})")
 
 
@@ -95,18 +97,25 @@ def wanted_by_environment(environ: Mapping[str, str]) -> tuple[tuple[str, ...], 
 
     Raises SettingError for a value that is not allowed, and for two that contradict each other.
     """
-    asked = text(HELPERS, "", environ) if environ.get(HELPERS.name, "").strip() else ""
-    blas = text(BLAS, "", environ)
-    if asked and blas and asked not in ("auto", blas) and (blas in _BLAS or asked in _BLAS):
+    asked = text(HELPERS_VARIABLE, "", environ) if environ.get(HELPERS_VARIABLE.name, "").strip() else ""
+    blas = text(BLAS_VARIABLE, "", environ)
+    if asked and blas and asked not in ("auto", blas) and (blas in _BLAS_NAMES or asked in _BLAS_NAMES):
+        if asked == "off":
+            advice = f"set {BLAS_VARIABLE.name}=own"
+        elif blas == "own":
+            advice = f"set {HELPERS_VARIABLE.name}=off"
+        else:
+            advice = "set them to the same"
         raise SettingError(
-            f"{HELPERS.name}={asked!r} and {BLAS.name}={blas!r} contradict each other; set them to the same, or unset one"
+            f"{HELPERS_VARIABLE.name}={asked!r} and {BLAS_VARIABLE.name}={blas!r} contradict each other; "
+            f"{advice}, or unset one of the two"
         )
-    if blas in _BLAS:
-        return (blas,), BLAS.name
+    if blas in _BLAS_NAMES:
+        return (blas,), BLAS_VARIABLE.name
     if asked:
-        return (asked,), HELPERS.name
+        return (asked,), HELPERS_VARIABLE.name
     # 'auto' names no BLAS today; a rule that does has to know of this.
-    return (("auto",), f"{BLAS.name}={blas}") if blas else ((), "")
+    return (("auto",), f"{BLAS_VARIABLE.name}={blas}") if blas else ((), "")
 
 
 def apply_environment() -> None:
@@ -118,7 +127,7 @@ def apply_environment() -> None:
 
 def _put_in_force(names: tuple[str, ...], origin: str) -> HelpersInForce:
     for name in names:
-        if name in _BLAS:
+        if name in _BLAS_NAMES:
             from ndkernels._blas import open_blas
 
             open_blas(name)

@@ -216,7 +216,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
         lines += [
             "        Classifier(",
             f'            name="{row.name}",',
-            f"            summary={json.dumps(row.summary)},",
+            f"            summary={_string(row.summary)},",
             f"            rank={row.rank},",
             f'            device="{row.device}",',
             f"            platforms=({platforms if len(row.platforms) == 1 else platforms.rstrip(',')}),",
@@ -239,17 +239,22 @@ def _variable(own: OwnVariable) -> environment.Variable:
 
 
 def _variable_lines(own: OwnVariable) -> list[str]:
-    values = ", ".join(json.dumps(value) for value in own.values)
+    values = ", ".join(_string(value) for value in own.values)
     variable = _variable(own)
     return [
         "        Variable(",
         f'            name="{own.name}",',
-        f"            default={json.dumps(own.default)},",
+        f"            default={_string(own.default)},",
         f"            values=({values}{',' if len(own.values) == 1 else ''}),",
-        f"            accepts={json.dumps(variable.accepts)},",
-        f"            doc={json.dumps(own.doc)},",
+        f"            accepts={_string(variable.accepts)},",
+        f"            doc={_string(own.doc)},",
         "        ),",
     ]
+
+
+def _string(text: str) -> str:
+    # Escapes as in Python, but for letters beyond U+FFFF, which JSON writes as two halves.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _table(matrix: Matrix) -> str:

@@ -9,6 +9,7 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from variantkit import environment
 from variantkit import features as _features
 
 if TYPE_CHECKING:
@@ -108,9 +109,12 @@ def contradictions(matrix: Matrix) -> list[str]:
     mistakes += [
         f'variable "{name}" is there twice. Take one out.' for name in dict.fromkeys(names) if names.count(name) > 1
     ]
+    built_in = {variable.named(matrix.project.environment) for variable in environment.VARIABLES}
     for variable in matrix.variable:
         where = f'variable "{variable.name}", key'
         prefix = f"{matrix.project.environment}_"
+        if variable.name in built_in:
+            mistakes.append(f'{where} "name": every project has this variable already. Rename it.')
         if not variable.name.startswith(prefix):
             mistakes.append(f'{where} "name": it does not begin with {prefix}, as those of this project do. Rename it.')
         if variable.default and variable.default not in variable.values:

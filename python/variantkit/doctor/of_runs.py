@@ -90,7 +90,8 @@ def _asked_in_vain(why: str) -> tuple[str, str] | None:
     if kind == "SettingError":
         message, _, cure = text.rpartition("; ")
     elif kind in _HELPER_ERRORS:
-        message, _, cure = text.rpartition(". Run: ")
+        # Where no command mends it, the last sentence says what does.
+        message, _, cure = text.rstrip(".").rpartition(". Run: " if ". Run: " in text else ". ")
     else:
         return None
     return (message, cure) if message else None
