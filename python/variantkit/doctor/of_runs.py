@@ -33,8 +33,8 @@ def findings(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             rule="gil-enabled",
             message=f"Importing {facts.catalogue.package} switched the GIL of this free-threaded Python on: one of its "
-            "compiled modules was not built for it.",
-            mend=f"{mending(facts, '')} (a wheel for {facts.interpreter.tag}), or set PYTHON_GIL=0 at your own risk",
+            "compiled modules does not say that it can do without.",
+            mend="use a Python with a GIL, where nothing is lost by it; or set PYTHON_GIL=0 at your own risk",
         )
 
 
