@@ -34,14 +34,9 @@ struct FoldAll {
     static constexpr std::int64_t kLeaf = ReductionLayout::kSegment;
     static constexpr std::int64_t kLeafRows = 64;
     static constexpr std::int64_t kRowBytes = 8192; // the states stay in the L1 cache
-    static constexpr std::int64_t kBlock = 256;     // vectors that are folded without splitting
+    static constexpr std::int64_t kBlock = 256;     // vectors that are folded before they are added to the total
     static constexpr int kAccumulators = 8;         // hide the latency of an addition
     static constexpr Fold kFold{};
-
-    // Far from the caches, where the prefetcher of the CPU ends with each page, it pays to ask for what comes two pages
-    // later.
-    explicit FoldAll(const ndk_tensor *x)
-        : ahead_(byte_count(x) < (1 << 22) ? 0 : 8192 / static_cast<std::int64_t>(sizeof(T))) {}
 
     static bool settled(const T *) { return false; }
     void empty(T *state) const { *state = Fold::kNeutral; }
@@ -88,12 +83,9 @@ struct FoldAll {
     }
 
 private:
-    // `vectors` >= 1
+    // `vectors` >= 1. Blocks are added up one after the other: a call for each half of them would stop the stream of
+    // loads.
     [[gnu::noinline]] Vec<T> fold_vectors(const T *x, std::int64_t vectors) const {
-        if (vectors > kBlock) {
-            const std::int64_t half = (vectors / 2 + kBlock - 1) / kBlock * kBlock;
-            return kFold(fold_vectors(x, half), fold_vectors(x + half * kLanes<T>, vectors - half));
-        }
         const auto vector = [&](std::int64_t index) { return load(x + index * kLanes<T>); };
         if (vectors < kAccumulators) {
             Vec<T> total = vector(0);
@@ -103,19 +95,29 @@ private:
             return total;
         }
         Vec<T> totals[kAccumulators];
+#pragma GCC unroll 8 // or GCC copies them through memory, in pieces of another size
         for (int j = 0; j < kAccumulators; ++j) {
             totals[j] = vector(j);
         }
-        std::int64_t i = kAccumulators;
-        for (; i + kAccumulators <= vectors; i += kAccumulators) {
+        const std::int64_t whole = vectors / kAccumulators * kAccumulators;
+        for (std::int64_t i = kAccumulators; i < whole;) {
+            const std::int64_t end = i + kBlock < whole ? i + kBlock : whole;
+            Vec<T> block[kAccumulators];
+#pragma GCC unroll 8
             for (int j = 0; j < kAccumulators; ++j) {
-                __builtin_prefetch(x + (i + j) * kLanes<T> + ahead_);
-                totals[j] = kFold(totals[j], vector(i + j));
+                block[j] = vector(i + j);
+            }
+            for (i += kAccumulators; i < end; i += kAccumulators) {
+                for (int j = 0; j < kAccumulators; ++j) {
+                    block[j] = kFold(block[j], vector(i + j));
+                }
+            }
+            for (int j = 0; j < kAccumulators; ++j) {
+                totals[j] = kFold(totals[j], block[j]);
             }
         }
-        const std::int64_t rest = vectors % kAccumulators;
-        for (std::int64_t j = 0; j < rest; ++j) {
-            totals[0] = kFold(totals[0], vector(i + j));
+        for (std::int64_t i = whole; i < vectors; ++i) {
+            totals[0] = kFold(totals[0], vector(i));
         }
         return tree<kAccumulators>([&](int j) { return totals[j]; });
     }
@@ -145,15 +147,11 @@ private:
             states[column] = First ? total : kFold(states[column], total);
         }
     }
-
-    std::int64_t ahead_;
 };
 
 template <typename T>
 struct SumOrMean : FoldAll<T, Add> {
     bool mean;
-
-    SumOrMean(const ndk_tensor *x, bool divide) : FoldAll<T, Add>(x), mean(divide) {}
 
     void finish(const T *states, std::int64_t count, std::int64_t width, std::int64_t, char *out,
                 std::int64_t stride) const {
@@ -170,7 +168,7 @@ struct SumOrMean : FoldAll<T, Add> {
 template <typename T>
 ndk_status add_up_typed(const ndk_host *host, ndk_reduce_op op, const ndk_tensor *x, const ndk_tensor *out) {
     using Operation = Either<SumOrMean<T>, FoldAll<T, Multiply>>;
-    const Operation operation{op != NDK_PROD, {x, op == NDK_MEAN}, FoldAll<T, Multiply>(x)};
+    const Operation operation{op != NDK_PROD, {{}, op == NDK_MEAN}, {}};
     return reduce_with(host, x, out, operation);
 }
 
