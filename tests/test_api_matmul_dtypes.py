@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import ml_dtypes
 import numpy as np
 import pytest
 
 import ndkernels
+from ndkernels import _binding
+from variantkit import loader
+
+HOST = loader.load("ndkernels").host
+# What the kernels may use beyond their classifier: nothing, and where the machine has it what multiplies pairs of bfloat16.
+PAIRS = "avx512_bf16"
+BEYOND = [[], [PAIRS]] if ndkernels.show_config("dicts")["classifier"] == "avx512" and PAIRS in HOST.features else [[]]
 
 HALVES = (np.dtype("float16"), np.dtype(ml_dtypes.bfloat16))
 SHAPES = [(1, 1, 1), (3, 2, 5), (13, 17, 33), (1, 40, 50), (40, 50, 1), (65, 300, 67), (500, 20, 530), (7, 1100, 9)]
+
+
+@pytest.fixture(autouse=True, params=BEYOND, ids=lambda names: "+".join(names) or "level")
+def beyond(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    _binding.set_features(request.param)
+    yield request.param
+    _binding.set_features(sorted(HOST.features))
+
+
+def flushed(x: np.ndarray, beyond: list[str]) -> np.ndarray:
+    """The instruction for pairs of bfloat16 takes subnormal numbers for 0, and gives 0 for them."""
+    if PAIRS not in beyond or x.dtype != ml_dtypes.bfloat16:
+        return x
+    return np.where(abs(x.astype("float32")) < np.finfo("float32").tiny, x.dtype.type(0), x)
 
 
 def views(x: np.ndarray) -> list[np.ndarray]:
@@ -52,23 +75,23 @@ def test_layouts(dtype: np.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_every_16_bit_pattern_passes_through_and_comes_back(dtype: np.dtype) -> None:
+def test_every_16_bit_pattern_passes_through_and_comes_back(dtype: np.dtype, beyond: list[str]) -> None:
     numbers = np.arange(2**16, dtype=np.uint16).view(dtype)
     got = ndkernels.matmul(numbers[:, None], np.ones((1, 1), dtype))[:, 0]
     nan = np.isnan(numbers.astype("float32"))
-    np.testing.assert_array_equal(got[~nan], numbers[~nan] + dtype.type(0))
+    np.testing.assert_array_equal(got[~nan], flushed(numbers[~nan] + dtype.type(0), beyond))
     assert np.isnan(got[nan].astype("float32")).all()
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_rounding_is_to_nearest_even_in_every_range(dtype: np.dtype) -> None:
+def test_rounding_is_to_nearest_even_in_every_range(dtype: np.dtype, beyond: list[str]) -> None:
     # Sums of two numbers of the type, which float32 holds exactly: ties, subnormal results, and overflow.
     rng = np.random.default_rng(1)
     numbers = rng.integers(0, 2**16, (2, 40000), dtype=np.uint16).view(dtype)
     numbers = numbers[:, np.isfinite(numbers.astype("float32")).all(axis=0)]
     with np.errstate(over="ignore", invalid="ignore"):
-        wide = numbers[0].astype("float32") + numbers[1].astype("float32")
-        expected = wide.astype(dtype)
+        first, second = (flushed(row, beyond).astype("float32") for row in numbers)
+        expected = flushed((first + second).astype(dtype), beyond)
     got = ndkernels.matmul(np.ascontiguousarray(numbers.T)[:, None, :], np.ones((2, 1), dtype))[:, 0, 0]
     np.testing.assert_array_equal(got, expected)
 
@@ -112,3 +135,12 @@ def test_dtypes_that_do_not_fit_are_named() -> None:
         ndkernels.matmul(np.ones((2, 2), "int8"), np.ones((2, 2), "int8"), out=np.ones((2, 2), "int8"))
     with pytest.raises(TypeError, match="x1: dtype int64 is not supported"):
         ndkernels.matmul(np.ones((2, 2), "int64"), np.ones((2, 2), "int64"))
+
+
+def test_pairs_are_multiplied_where_the_machine_can(beyond: list[str]) -> None:
+    # It can be seen by what becomes of a subnormal number.
+    smallest = np.array([[1]], np.uint16).view(ml_dtypes.bfloat16)
+    one = np.ones((1, 1), ml_dtypes.bfloat16)
+    used = PAIRS in beyond
+    assert (ndkernels.matmul(smallest, one) == 0).all() == used
+    assert (ndkernels.linear(smallest, one) == 0).all() == used

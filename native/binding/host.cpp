@@ -2,6 +2,7 @@
 #include "host.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -35,11 +36,29 @@ void host_log(void * /*context*/, std::int32_t level, const char *message) noexc
     }
 }
 
+// Never freed: another thread may be looking something up.
+std::atomic<const std::vector<std::string> *> features_of_host{nullptr};
+
+std::int32_t host_has_feature(void * /*context*/, const char *name) noexcept {
+    const std::vector<std::string> *features = features_of_host.load(std::memory_order_acquire);
+    if (features == nullptr) {
+        return 0;
+    }
+    const auto before = [](const std::string &each, const char *wanted) { return each.compare(wanted) < 0; };
+    const auto found = std::lower_bound(features->begin(), features->end(), name, before);
+    return found != features->end() && *found == name ? 1 : 0;
+}
+
 } // namespace
+
+void set_features(const std::vector<std::string> &features) {
+    features_of_host.store(new std::vector<std::string>(features), std::memory_order_release);
+}
 
 const ndk_host &host() {
     static const ndk_host services = {
-        sizeof(ndk_host), 0, nullptr, host_parallel_for, host_num_threads, host_allocate, host_release, host_log,
+        sizeof(ndk_host), 0,        nullptr,          host_parallel_for, host_num_threads, host_allocate,
+        host_release,     host_log, host_has_feature,
     };
     return services;
 }

@@ -17,6 +17,7 @@
 #include "explaining.hpp"
 #include "functions.hpp"
 #include "helpers.hpp"
+#include "host.hpp"
 #include "library.hpp"
 #include "operators.hpp"
 #include "reductions.hpp"
@@ -116,6 +117,8 @@ NB_MODULE(_binding, m) {
         });
     m.def("open_library", &open_library, nb::arg("path"), "Open a kernel library; raises OSError with the reason.");
     m.def("use", &use_library, nb::arg("library"), "Make all functions of this module call this library.");
+
+    m.def("set_features", &set_features, nb::arg("features"), "Say which CPU features there are, sorted.");
 
     define_borrowed(m);
     m.attr("FLOATS") = floats;

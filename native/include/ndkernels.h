@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define NDK_ABI_MAJOR 2
-#define NDK_ABI_MINOR 0
+#define NDK_ABI_MINOR 1
 
 /* Largest number of dimensions of a tensor (NumPy 2 allows 64; 32 was its limit before). */
 #define NDK_MAX_NDIM 32
@@ -107,6 +107,10 @@ typedef struct ndk_host {
 
     /* `message` is UTF-8 and is copied before the call returns. */
     void (*log)(void *context, int32_t level, const char *message);
+
+    /* Whether CPU and operating system have a feature beyond those of the classifier, in the spelling of /proc/cpuinfo:
+       "avx512_bf16". Quick enough to be asked at every call. */
+    int32_t (*has_feature)(void *context, const char *name);
 } ndk_host;
 
 /*

@@ -137,7 +137,9 @@ __all__.extend(MODULES)
 
 __version__ = CATALOGUE.version
 
-_binding.use(loader.load("ndkernels", cpuid=_binding.cpuid, open_library=_binding.open_library).library)
+_loaded = loader.load("ndkernels", cpuid=_binding.cpuid, open_library=_binding.open_library)
+_binding.set_features(sorted(_loaded.host.features))
+_binding.use(_loaded.library)
 if any(_os.environ.get(_variable.name) for _variable in CATALOGUE.variables):
     from ndkernels._helpers import apply_environment as _apply_environment
 

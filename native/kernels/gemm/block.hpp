@@ -26,7 +26,7 @@ struct Block {
     std::int64_t b_step = 0;
     P *edge = nullptr; // memory for the last panel of a b that is not packed
     bool accumulate = false;
-    const Epilogue<P> *epilogue = nullptr;
+    const Epilogue<Sum<P>> *epilogue = nullptr;
 };
 
 // Whether columns are whole vectors of a tile: of a wide one or of a narrow one.
@@ -56,8 +56,8 @@ void copy_row(const P *from, P *to, std::int64_t count) {
 // Takes c's whole width in registers where it can; a tile that does not fit onto c, by its width or its strides, goes
 // through a buffer.
 template <typename P>
-void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std::int64_t rows, std::int64_t columns,
-              const Epilogue<P> *epilogue) {
+void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<Sum<P>> &c, std::int64_t rows,
+              std::int64_t columns, const Epilogue<Sum<P>> *epilogue) {
     if (whole_vectors<P>(columns) && c.column == 1) {
         job.c = c.data;
         job.c_row = c.row;
@@ -67,7 +67,7 @@ void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std
         }
         return;
     }
-    alignas(kVectorBytes) P buffer[kTileRows * kTileColumns<P>];
+    alignas(kVectorBytes) Sum<P> buffer[kTileRows * kTileColumns<P>];
     TileJob<P> buffered = job;
     buffered.c = buffer;
     buffered.c_row = kTileColumns<P>;
@@ -97,7 +97,7 @@ void run_tile(TileFunction<P> function, TileJob<P> &job, const Matrix<P> &c, std
 // All tiles of one tile's height of rows; `job` has the rows of a.
 template <typename P>
 void multiply_rows(const Block<P> &block, TileJob<P> &job, const TileFunctions<P> &functions, std::int64_t i,
-                   const Matrix<P> &c) {
+                   const Matrix<Sum<P>> &c) {
     const std::int64_t height = block.rows - i < kTileRows ? block.rows - i : kTileRows;
     const std::int64_t whole = whole_columns(block);
     for (std::int64_t j = 0; j < block.columns; j += kTileColumns<P>) {
@@ -112,8 +112,8 @@ void multiply_rows(const Block<P> &block, TileJob<P> &job, const TileFunctions<P
             job.b = block.edge;
         }
         const TileFunction<P> function = width > kUnits<P> ? functions.wide[height - 1] : functions.narrow[height - 1];
-        const Epilogue<P> part = block.epilogue == nullptr ? Epilogue<P>{} : block.epilogue->part(i, j);
-        run_tile(function, job, Matrix<P>{c.at(i, j), c.row, c.column}, height, width,
+        const Epilogue<Sum<P>> part = block.epilogue == nullptr ? Epilogue<Sum<P>>{} : block.epilogue->part(i, j);
+        run_tile(function, job, Matrix<Sum<P>>{c.at(i, j), c.row, c.column}, height, width,
                  block.epilogue == nullptr ? nullptr : &part);
     }
 }
@@ -121,7 +121,7 @@ void multiply_rows(const Block<P> &block, TileJob<P> &job, const TileFunctions<P
 // The same with every unit of a as often as a vector has it. Apart, because of the memory on the stack.
 template <typename P>
 [[gnu::noinline]] void multiply_spread_rows(const Block<P> &block, TileJob<P> &job, std::int64_t i,
-                                            const Matrix<P> &c) {
+                                            const Matrix<Sum<P>> &c) {
     alignas(kVectorBytes) P units[kTileRows * kDepth<P> * kUnits<P>];
     const bool by_rows = block.layout == LeftLayout::kRows;
     const std::int64_t row = by_rows ? block.a_stride : 1;
@@ -140,7 +140,7 @@ template <typename P>
 }
 
 template <typename P>
-void multiply_block(const Block<P> &block, const Matrix<P> &c) {
+void multiply_block(const Block<P> &block, const Matrix<Sum<P>> &c) {
     TileJob<P> job{};
     job.depth = block.depth;
     job.accumulate = block.accumulate;

@@ -30,6 +30,13 @@ inline constexpr std::int64_t kRoundedRows = 480;
 template <typename T>
 inline constexpr std::int64_t kRoundedColumns = 512;
 
+// Whether all of a block's columns of b are packed at once, as more than one block of rows reads them: up to 2 MiB.
+template <typename T>
+bool packs_whole_columns(const Product<T> &product, const Plan &plan) {
+    return plan.pack_b && product.m > kRoundedRows<T> &&
+           units_of<T>(product.k) * kRoundedColumns<T> <= (1 << 21) / static_cast<std::int64_t>(sizeof(Packed<T>));
+}
+
 // The pieces that k is cut into; one at least, which writes the zeros of k = 0.
 template <typename T>
 struct Pieces {
@@ -94,7 +101,11 @@ Plan plan_for(const Product<T> &product) {
 template <typename T>
 std::int64_t scratch_bytes(const Product<T> &product, const Plan &plan) {
     const Division<T> division(product, plan);
-    const std::int64_t sums = kRounded<T> ? kRoundedRows<T> * kRoundedColumns<T> : 0;
+    std::int64_t sums = 0;
+    if constexpr (kRounded<T>) {
+        sums = kRoundedRows<T> * kRoundedColumns<T>;
+        sums += packs_whole_columns(product, plan) ? packed_right_size<T>(product.k, kRoundedColumns<T>) : 0;
+    }
     return (division.left + division.right + division.edge + sums) * static_cast<std::int64_t>(sizeof(Packed<T>));
 }
 
@@ -180,13 +191,26 @@ void multiply(const Product<T> &product, const Plan &plan, void *scratch) {
         }
     }
     if constexpr (kRounded<T>) {
-        Sum<T> *sums = memory;
+        auto *sums = reinterpret_cast<Sum<T> *>(memory);
         memory += kRoundedRows<T> * kRoundedColumns<T>;
+        Packed<T> *right = nullptr;
+        if (packs_whole_columns(product, plan)) {
+            right = memory;
+            memory += packed_right_size<T>(product.k, kRoundedColumns<T>);
+        }
         for (std::int64_t j = 0; j < product.n; j += kRoundedColumns<T>) {
             const std::int64_t columns = product.n - j < kRoundedColumns<T> ? product.n - j : kRoundedColumns<T>;
+            Panels<T> panels;
+            if (right != nullptr) {
+                panels = pack_right(Matrix<const T>{product.b.at(0, j), product.b.row, product.b.column}, product.k,
+                                    columns, right);
+            }
             for (std::int64_t i = 0; i < product.m; i += kRoundedRows<T>) {
                 const std::int64_t rows = product.m - i < kRoundedRows<T> ? product.m - i : kRoundedRows<T>;
-                const Product<T> part = product.part(i, i + rows, j, j + columns);
+                Product<T> part = product.part(i, i + rows, j, j + columns);
+                if (right != nullptr) {
+                    part.packed_b = panels;
+                }
                 multiply_sums(part, Matrix<Sum<T>>{sums, kRoundedColumns<T>, 1}, plan, memory);
                 round_block(sums, kRoundedColumns<T>, part.c, rows, columns);
             }

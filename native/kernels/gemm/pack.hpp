@@ -53,6 +53,32 @@ struct Packer<BFloat16> : HalfPacker<BFloat16> {};
 template <>
 struct Packer<Float16> : HalfPacker<Float16> {};
 
+#ifdef NDK_PAIRED_BFLOAT16
+template <>
+struct Packer<PairedBFloat16> {
+    static UnitVector<BFloat16Pair> vector(const PairedBFloat16 *from) {
+        UnitVector<BFloat16Pair> pairs;
+        __builtin_memcpy(&pairs, from, sizeof(pairs));
+        return pairs;
+    }
+    static BFloat16Pair pair(PairedBFloat16 first, PairedBFloat16 second) {
+        return {first.bits | static_cast<std::uint32_t>(second.bits) << 16};
+    }
+    [[gnu::always_inline]] static void row(const PairedBFloat16 *first, const PairedBFloat16 *second, BFloat16Pair *to,
+                                           std::int64_t count) {
+        std::int64_t i = 0;
+        for (; i + kUnits<BFloat16Pair> <= count; i += kUnits<BFloat16Pair>) {
+            const auto low = __builtin_convertvector(load_half_bits(&first[i].bits), WordBits);
+            const auto high = __builtin_convertvector(load_half_bits(&second[i].bits), WordBits);
+            Arithmetic<BFloat16Pair>::store(to + i, low | high << 16);
+        }
+        for (; i < count; ++i) {
+            to[i] = pair(first[i], second[i]);
+        }
+    }
+};
+#endif
+
 template <>
 struct Packer<std::int8_t> {
     static UnitVector<std::int32_t> vector(const std::int8_t *from) {
@@ -177,13 +203,22 @@ template <typename T, std::int64_t Width>
 void pack_panels(const Matrix<const T> &x, std::int64_t rows, std::int64_t k, Packed<T> *to) {
     const std::int64_t units = units_of<T>(k);
     std::int64_t i = 0;
-    if constexpr (Operand<T>::kStep == 1) {
-        // Four panels together, so that more than one or two lines of the cache are read before the next column.
-        constexpr std::int64_t kTogether = 4;
-        for (; x.row == 1 && i + kTogether * Width <= rows; i += kTogether * Width) {
-            for (std::int64_t u = 0; u < units; ++u) {
-                for (std::int64_t panel = 0; panel < kTogether; ++panel) {
-                    Packer<T>::row(x.at(i + panel * Width, u), to + i * units + (panel * units + u) * Width, Width);
+    // Four panels together, so that more than one or two lines of the cache are read before the next column.
+    constexpr std::int64_t kTogether = 4;
+    constexpr std::int64_t kStep = Operand<T>::kStep;
+    for (; x.row == 1 && i + kTogether * Width <= rows; i += kTogether * Width) {
+        for (std::int64_t u = 0; u < units; ++u) {
+            for (std::int64_t panel = 0; panel < kTogether; ++panel) {
+                const std::int64_t first = i + panel * Width;
+                Packed<T> *line = to + i * units + (panel * units + u) * Width;
+                if constexpr (kStep == 1) {
+                    Packer<T>::row(x.at(first, u), line, Width);
+                } else if ((u + 1) * kStep <= k) {
+                    Packer<T>::row(x.at(first, 2 * u), x.at(first, 2 * u + 1), line, Width);
+                } else {
+                    for (std::int64_t j = 0; j < Width; ++j) {
+                        line[j] = unit_at(x, first + j, u * kStep, k);
+                    }
                 }
             }
         }

@@ -76,6 +76,18 @@ ndk_status multiply_all(const ndk_host *host, std::int64_t count, const Product<
     return out_of_memory ? NDK_OUT_OF_MEMORY : NDK_OK;
 }
 
+// compute(T{}) with the type of bfloat16 that is multiplied fastest on this machine.
+template <typename Compute>
+ndk_status with_bfloat16(const ndk_host *host, const Compute &compute) {
+#ifdef NDK_PAIRED_BFLOAT16
+    if (host->has_feature(host->context, "avx512_bf16") != 0) {
+        return compute(PairedBFloat16{});
+    }
+#endif
+    static_cast<void>(host);
+    return compute(BFloat16{});
+}
+
 template <typename T>
 ndk_status multiply_parallel(const ndk_host *host, const Product<T> &product) {
     return multiply_all(host, 1, product, [](std::int64_t, Product<T> &) {});

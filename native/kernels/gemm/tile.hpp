@@ -19,6 +19,7 @@ namespace ndk {
 template <typename P>
 struct Arithmetic {
     using V = Vec<P>;
+    using Sums = V;
     static V load(const P *from) { return ndk::load(from); }
     static void store(P *to, V value) { ndk::store(to, value); }
     static V splat(P value) { return ndk::splat(value); }
@@ -29,6 +30,7 @@ template <>
 struct Arithmetic<std::int32_t> {
     typedef std::int32_t V __attribute__((vector_size(NDK_VECTOR_BYTES)));
     typedef std::int32_t Unaligned __attribute__((vector_size(NDK_VECTOR_BYTES), aligned(4), may_alias));
+    using Sums = V;
     static V load(const std::int32_t *from) { return *reinterpret_cast<const Unaligned *>(from); }
     static void store(std::int32_t *to, V value) { *reinterpret_cast<Unaligned *>(to) = value; }
     static V splat(std::int32_t value) { return V{} + value; }
@@ -47,6 +49,23 @@ struct Arithmetic<std::int32_t> {
     }
 };
 
+#ifdef NDK_PAIRED_BFLOAT16
+// Only where the host has avx512_bf16, which no level of the psABI promises. It reads and writes denormal numbers as 0.
+template <>
+struct Arithmetic<BFloat16Pair> {
+    typedef std::uint32_t V __attribute__((vector_size(NDK_VECTOR_BYTES)));
+    typedef std::uint32_t Unaligned __attribute__((vector_size(NDK_VECTOR_BYTES), aligned(4), may_alias));
+    using Sums = Vec<float>;
+    static V load(const BFloat16Pair *from) { return *reinterpret_cast<const Unaligned *>(from); }
+    static void store(BFloat16Pair *to, V value) { *reinterpret_cast<Unaligned *>(to) = value; }
+    static V splat(BFloat16Pair value) { return V{} + value.bits; }
+    // In assembly, because an intrinsic needs a flag with which the compiler may use the feature elsewhere, too.
+    static void add_product(Sums &sum, V left, V right) {
+        __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(left), "v"(right));
+    }
+};
+#endif
+
 // c (rows x kTileColumns) = or += a (rows x depth) b (depth x kTileColumns). Strides are in units; the columns of b
 // and c are consecutive.
 template <typename P>
@@ -56,7 +75,7 @@ struct TileJob {
     std::int64_t a_stride; // from row to row, or from column to column
     const P *b;
     std::int64_t b_step;
-    P *c;
+    Sum<P> *c;
     std::int64_t c_row;
     bool accumulate;
 };
@@ -74,18 +93,20 @@ inline constexpr bool kSpreads = false;
 template <typename P, LeftLayout Layout, int Rows, int Vectors>
 void tile(const TileJob<P> &job) {
     using A = Arithmetic<P>;
+    using S = Arithmetic<Sum<P>>;
+    static_assert(sizeof(P) == sizeof(Sum<P>), "a vector of units makes a vector of sums");
     constexpr int kGroup = 3; // rows by one address: base, base + stride, base + 2 stride
     constexpr int kGroups = (Rows + kGroup - 1) / kGroup;
     constexpr std::int64_t kSize = static_cast<std::int64_t>(sizeof(P));
     constexpr std::int64_t kPlace = Layout == LeftLayout::kSpread ? kSize * kUnits<P> : kSize; // of a row in a column
     constexpr std::int64_t kLine = 64 / kSize;                                                 // of the cache
     constexpr std::int64_t kAhead = 8; // steps in which a line comes from the L2 cache
-    typename A::V sums[Rows][Vectors];
+    typename A::Sums sums[Rows][Vectors];
 #pragma GCC unroll 16
     for (int row = 0; row < Rows; ++row) {
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
-            sums[row][v] = typename A::V{};
+            sums[row][v] = typename A::Sums{};
         }
     }
     // c comes from memory while the products are computed.
@@ -137,8 +158,8 @@ void tile(const TileJob<P> &job) {
     for (int row = 0; row < Rows; ++row) {
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
-            P *to = job.c + row * job.c_row + v * kUnits<P>;
-            A::store(to, job.accumulate ? A::load(to) + sums[row][v] : sums[row][v]);
+            Sum<P> *to = job.c + row * job.c_row + v * kUnits<P>;
+            S::store(to, job.accumulate ? S::load(to) + sums[row][v] : sums[row][v]);
         }
     }
 }

@@ -48,6 +48,34 @@ struct Operand<Float16> {
     static constexpr int kStep = 1;
 };
 
+#if defined(__AVX512F__)
+#define NDK_PAIRED_BFLOAT16
+#endif
+
+// bfloat16 that the CPU multiplies and adds in pairs, where it has the instruction. Its own type, because that is known
+// at run time only: with_bfloat16 chooses.
+struct PairedBFloat16 : BFloat16 {};
+
+struct BFloat16Pair {
+    std::uint32_t bits; // the first in the low half
+};
+
+template <>
+struct Operand<PairedBFloat16> {
+    using Packed = BFloat16Pair;
+    using Sum = float;
+    using Result = PairedBFloat16;
+    static constexpr int kStep = 2;
+};
+
+template <>
+struct Operand<BFloat16Pair> {
+    using Packed = BFloat16Pair;
+    using Sum = float;
+    using Result = float;
+    static constexpr int kStep = 1;
+};
+
 // Two neighbours, widened to 16 bits, share a unit: the x86 instruction PMADDWD multiplies and adds pairs. Sums are
 // exact as long as they fit 32 bits, for any elements with k < 2^17 (2^17 * 2^14 = 2^31); beyond that they wrap.
 template <>

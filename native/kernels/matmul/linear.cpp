@@ -103,7 +103,7 @@ ndk_status operators::linear(const ndk_call *call) {
     case NDK_FLOAT16:
         return linear_typed<Float16>(call);
     case NDK_BFLOAT16:
-        return linear_typed<BFloat16>(call);
+        return with_bfloat16(call->host, [&](auto type) { return linear_typed<decltype(type)>(call); });
     default:
         return NDK_UNSUPPORTED_DTYPE;
     }

@@ -77,7 +77,7 @@ ndk_status matmul(const ndk_host *host, const ndk_tensor *x1, const ndk_tensor *
     case NDK_FLOAT16:
         return matmul_typed<Float16>(host, x1, x2, out);
     case NDK_BFLOAT16:
-        return matmul_typed<BFloat16>(host, x1, x2, out);
+        return with_bfloat16(host, [&](auto type) { return matmul_typed<decltype(type)>(host, x1, x2, out); });
     case NDK_INT8:
         return matmul_typed<std::int8_t>(host, x1, x2, out);
     default:
