@@ -89,4 +89,5 @@ def test_defaults_in_the_page_are_the_defaults_of_the_parser() -> None:
         "BACKEND_PRIORITY_CPU": str(settings.cpu_priority),
         "BACKEND_PRIORITY_GPU": str(settings.gpu_priority),
         "OMP_NUM_THREADS": "the number of physical cores",
+        "OMP_WAIT_POLICY": "`active`, for 200 µs",
     }

@@ -239,3 +239,25 @@ print(len(masks), all(int(mask, 16) >> (number - 1) & 1 for mask in masks))
     count, blocked = run(code).stdout.split()
     assert int(count) == 3
     assert blocked == "True"
+
+
+@pytest.mark.parametrize("policy", ["", "active", "PASSIVE"])
+def test_threads_without_work_sleep_soon(policy: str) -> None:
+    code = """
+import os, time, numpy as np, ndkernels
+ndkernels.set_num_threads(4)
+a = np.ones((600, 600))
+for _ in range(20):
+    assert (ndkernels.matmul(a, a) == 600).all()
+def states():
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/stat") as file:
+            name, _, rest = file.read().partition("(")[2].partition(") ")
+        if name == "ndkernels":
+            yield rest[0]
+deadline = time.monotonic() + 20
+while set(states()) != {"S"} and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(*states())
+"""
+    assert run(code, OMP_WAIT_POLICY=policy).stdout == "S S S\n"

@@ -95,6 +95,7 @@ NB_MODULE(_binding, m) {
     belong_to_one_interpreter();
     register_fork_handler();
     read_threads_variable();
+    read_wait_policy();
     nb::set_leak_warnings(false); // they are for the authors of a module, and would come at the end of a user's program
     nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
         try {

@@ -20,6 +20,9 @@ void parallel_for(std::int32_t threads, std::int64_t count, ndk_task task, void 
 // True on a thread that is executing a task of parallel_for.
 bool inside_task() noexcept;
 
+// Reads OMP_WAIT_POLICY: "passive" has threads sleep as soon as they have nothing to do. Call once, at import.
+void read_wait_policy();
+
 // After fork() only the forking thread is left; the child must start with a fresh pool. Call once, at import.
 void register_fork_handler();
 

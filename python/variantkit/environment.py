@@ -68,8 +68,16 @@ THREADS = Variable(
     accepts="a positive integer, or a list of them of which the first counts",
     doc="Number of threads of a computation. Read once, by the package's compiled part, when it is imported.",
 )
+WAIT_POLICY = Variable(
+    name="OMP_WAIT_POLICY",
+    default="`active`, for 200 µs",
+    values=(),
+    accepts="`passive`, or anything else for `active`",
+    doc="With `passive`, threads sleep as soon as they have nothing to do, which spares CPU time and makes short "
+    "computations slower. Read once, as `OMP_NUM_THREADS` is.",
+)
 
-VARIABLES: tuple[Variable, ...] = (CLASSIFIER, WARN, LOG, PRIORITY_CPU, PRIORITY_GPU, THREADS)
+VARIABLES: tuple[Variable, ...] = (CLASSIFIER, WARN, LOG, PRIORITY_CPU, PRIORITY_GPU, THREADS, WAIT_POLICY)
 """All of them, in the order of the documentation."""
 
 
