@@ -19,7 +19,7 @@ import ndkernels
 from blas_under_test import NAME
 from environments import clean_environ
 from kernel_library import installed_library
-from ndkernels import _binding, _blas
+from ndkernels import _binding, _libraries
 from ndkernels._helpers import wanted_by_environment
 from variantkit.errors import SettingError
 from variantkit.matrix import read_pyproject
@@ -27,7 +27,7 @@ from variantkit.matrix import read_pyproject
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIBRARY = _blas.LIBRARIES[NAME]
+LIBRARY = _libraries.LIBRARIES[NAME]
 WHO = "import ndkernels; e = ndkernels.explain('matmul', (2, 3), (3, 4)); print(e.implementation, e.reason, sep='|')"
 
 
@@ -147,7 +147,7 @@ def test_show_config_names_what_is_in_force_and_what_was_opened(capsys: pytest.C
         config = ndkernels.show_config("dicts")
         ndkernels.show_config()
     assert config is not None
-    found = _blas.find_blas(LIBRARY)
+    found = _libraries.find_library(LIBRARY)
     assert config["helpers"]["in_force"] == [NAME]
     assert config["helpers"]["origin"] == f"helpers({NAME!r})"
     assert found.as_dict() in config["helpers"]["opened"]
@@ -162,7 +162,7 @@ def test_show_config_names_what_is_in_force_and_what_was_opened(capsys: pytest.C
 def test_import_opens_nothing_and_imports_nothing_more() -> None:
     code = (
         "import sys, ndkernels; from pathlib import Path; ndkernels.relu; "
-        "loaded = [name for name in ('ndkernels._helpers', 'ndkernels._blas', 'importlib.metadata') if name in sys.modules]; "
+        "loaded = [name for name in ('ndkernels._helpers', 'ndkernels._libraries', 'importlib.metadata') if name in sys.modules]; "
         "maps = Path('/proc/self/maps').read_text(); print(loaded, 'libscipy_openblas' in maps, 'libmkl' in maps)"
     )
     for variables in ({}, {"NDKERNELS_BLAS": "", "NDKERNELS_HELPERS": ""}):
@@ -254,7 +254,7 @@ GIZMO = LIBRARY.replace(
 
 def refusal(error: type[ndkernels.HelperError], folder: Path) -> str:
     with pytest.raises(error) as caught:
-        _blas.find_blas(GIZMO, [str(folder)])
+        _libraries.find_library(GIZMO, [str(folder)])
     assert type(caught.value) is error
     assert isinstance(caught.value, ImportError)
     message = str(caught.value)
@@ -279,7 +279,7 @@ def test_one_that_is_not_installed_names_the_command(tmp_path: Path) -> None:
 def test_the_command_is_that_of_the_installer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str, command: str
 ) -> None:
-    for module in ("ndkernels._blas", "variantkit.installer"):
+    for module in ("ndkernels._libraries", "variantkit.installer"):
         monkeypatch.setattr(importlib.import_module(module), "installer_name", lambda _: installer)
     monkeypatch.setenv("VIRTUAL_ENV", "/elsewhere")
     assert re.search(f"Run: {command}$", refusal(ndkernels.HelperNotInstalledError, tmp_path))
@@ -296,7 +296,7 @@ def test_another_version_is_refused(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize("version", ["1.2", "1.2.0.post3", "1.10", "1.999.0.1"])
 def test_versions_in_between_are_taken(tmp_path: Path, version: str) -> None:
     folder = as_installed(tmp_path, version, {"gizmo/lib/libgizmo.so.3": b"", "gizmo/__init__.py": b""})
-    found = _blas.find_blas(GIZMO, [str(folder)])
+    found = _libraries.find_library(GIZMO, [str(folder)])
     assert (found.name, found.version, found.path) == (NAME, version, str(tmp_path / "gizmo/lib/libgizmo.so.3"))
 
 
@@ -338,11 +338,11 @@ def test_what_it_does_not_open_may_be_missing(tmp_path: Path) -> None:
     record.write_text(record.read_text("utf-8").replace("libgizmo a,b.so", '"libgizmo a,b.so"'), "utf-8")
     for name in files[2:]:
         (folder / name).unlink()
-    assert _blas.find_blas(GIZMO, [str(folder)]).path == str(folder / files[0])
+    assert _libraries.find_library(GIZMO, [str(folder)]).path == str(folder / files[0])
 
 
 def test_what_mkl_opens() -> None:
-    opens = re.compile(_blas.LIBRARIES["mkl"].opens)
+    opens = re.compile(_libraries.LIBRARIES["mkl"].opens)
     for name in ("core", "intel_lp64", "intel_ilp64", "intel_thread", "sequential", "def", "avx2", "avx512", "avx10"):
         assert opens.match(f"libmkl_{name}.so.3")
     for name in ("blacs_intelmpi_lp64", "cdft_core", "scalapack_lp64", "gnu_thread", "tbb_thread", "vml_avx2"):
@@ -363,7 +363,7 @@ def test_a_platform_that_it_is_not_for(
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.machine", lambda: machine)
     with pytest.raises(ndkernels.HelperError) as caught:
-        _blas.find_blas(_blas.LIBRARIES[library])
+        _libraries.find_library(_libraries.LIBRARIES[library])
     assert str(caught.value) == (
         f"{library} is asked for, and can be used on {where}; this is {system} on {machine}. "
         "Set NDKERNELS_BLAS=own, or pass 'off' to helpers()."
@@ -380,18 +380,18 @@ def test_pip_must_not_overwrite_the_mkl_of_conda(
         as_installed(tmp_path, "1.3", {})
     library = GIZMO.replace(name="mkl", machines=())
     with pytest.raises(ndkernels.HelperError) as caught:
-        _blas.find_blas(library, [str(tmp_path)])
+        _libraries.find_library(library, [str(tmp_path)])
     assert str(caught.value).endswith(
         "In an environment of conda, pip would overwrite the files of conda's own mkl with it. "
         "Ask for openblas in place of it, or make a virtual environment for it: python -m venv FOLDER"
     )
     with pytest.raises(ndkernels.HelperError, match=r"\. Run: "):
-        _blas.find_blas(library.replace(name="openblas"), [str(tmp_path)])
+        _libraries.find_library(library.replace(name="openblas"), [str(tmp_path)])
 
 
 @pytest.mark.parametrize("damage", ["text", "cut short", "another library"])
 def test_a_file_that_cannot_be_opened(tmp_path: Path, damage: str) -> None:
-    good = Path(_blas.find_blas(LIBRARY).path)
+    good = Path(_libraries.find_library(LIBRARY).path)
     content = {
         "text": b"hello",
         "cut short": good.read_bytes()[: good.stat().st_size // 2],
@@ -400,17 +400,17 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, damage: str) -> None:
     folder = as_installed(tmp_path, "1.3", {"libgizmo.so": content})
     # In a process of its own: one name is opened once.
     code = f"""
-import sys, ndkernels, ndkernels._blas as blas
+import sys, ndkernels, ndkernels._libraries as libraries
 sys.path.append({str(folder)!r})
-known = blas.LIBRARIES[{NAME!r}]
-blas.LIBRARIES[{NAME!r}] = known.replace(distribution="gizmo-blas", file="libgizmo.so", least="1", below="2")
+known = libraries.LIBRARIES[{NAME!r}]
+libraries.LIBRARIES[{NAME!r}] = known.replace(distribution="gizmo-blas", file="libgizmo.so", least="1", below="2")
 for _ in range(2):
     try:
         ndkernels.helpers({NAME!r})
     except ndkernels.HelperError as error:
         print(error)
 print(ndkernels.explain("matmul", (2, 3), (3, 4)).helper)
-blas.LIBRARIES[{NAME!r}] = known
+libraries.LIBRARIES[{NAME!r}] = known
 ndkernels.helpers({NAME!r})
 print(ndkernels.explain("matmul", (2, 3), (3, 4)).helper)
 """
@@ -427,11 +427,11 @@ def test_nothing_is_found_in_the_current_directory(tmp_path: Path) -> None:
     as_installed(tmp_path, "1.3", {"libgizmo.so": b"planted"})
     code = f"""
 from importlib import metadata
-import ndkernels._blas as blas
+import ndkernels._libraries as libraries
 print(metadata.version("gizmo-blas"))
 try:
-    blas.find_blas(blas.LIBRARIES[{NAME!r}].replace(distribution="gizmo-blas"))
-except blas.HelperNotInstalledError:
+    libraries.find_library(libraries.LIBRARIES[{NAME!r}].replace(distribution="gizmo-blas"))
+except libraries.HelperNotInstalledError:
     print("not found")
 """
     result = run(code, folder=tmp_path)
@@ -454,7 +454,7 @@ import ndkernels
 
 def test_the_extras_ask_for_what_is_opened(root: Path) -> None:
     extras = read_pyproject(root)["project"]["optional-dependencies"]
-    for name, library in _blas.LIBRARIES.items():
+    for name, library in _libraries.LIBRARIES.items():
         (line,) = extras[name]
         assert line.partition(";")[0] == library.requirement
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blas.hpp"
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -10,10 +9,9 @@
 #include <stdexcept>
 
 #include "blas_product.hpp"
-#include "elf_check.hpp"
 #include "fork_gate.hpp"
 #include "helpers.hpp"
-#include "library.hpp"
+#include "shared_library.hpp"
 
 namespace ndkernels {
 namespace {
@@ -110,7 +108,6 @@ ndk_status run_matmul(const ndk_call *call) {
     if (read_blas_product(*call, product) != NDK_TAKES) {
         return NDK_INVALID_ARGUMENT;
     }
-    const NotDuringFork here;
     const Threads<which> threads(*call->host);
     if (call->inputs[0]->dtype == NDK_FLOAT32) {
         multiply(*call, product, functions<which>.sgemm);
@@ -122,23 +119,10 @@ ndk_status run_matmul(const ndk_call *call) {
 
 template <typename Function>
 void find(void *handle, const std::string &path, const char *symbol, Function &function) {
-    function = reinterpret_cast<Function>(dlsym(handle, symbol));
+    function = reinterpret_cast<Function>(find_symbol(handle, symbol));
     if (function == nullptr) {
         throw LibraryError(path + ": has no function " + symbol);
     }
-}
-
-void *open(const std::string &path) {
-    if (path.empty() || path.front() != '/') {
-        throw LibraryError(path + ": is not an absolute path"); // dlopen would search for it
-    }
-    check_elf(path);
-    void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) {
-        const char *text = dlerror();
-        throw LibraryError(text != nullptr ? text : path + ": the dynamic linker gave no reason");
-    }
-    return handle;
 }
 
 // MKL ends the process where it misses the OpenMP runtime that it takes by default, Intel's, which its package
@@ -161,7 +145,7 @@ void open_and_register(const char *name, const std::string &path, const std::str
     if (found.version != nullptr) {
         return;
     }
-    void *handle = open(path); // never closed, not even when it is refused: its code has been run
+    void *handle = open_shared(path); // never closed, not even when it is refused: its code has been run
     Functions fresh;
     if (which == Which::openblas) {
         find(handle, path, "scipy_cblas_sgemm64_", fresh.sgemm);
@@ -180,7 +164,7 @@ void open_and_register(const char *name, const std::string &path, const std::str
     fresh.version = (new std::string(version))->c_str(); // threads may still ask for it while the process ends
     found = fresh;
     static const ndk_helper_operator operators[] = {{"matmul", takes_matmul, run_matmul<which>}};
-    static const ndk_helper helper = {sizeof(ndk_helper), 1, name, found.version, operators};
+    static const ndk_helper helper = {sizeof(ndk_helper), 1, name, found.version, operators, nullptr};
     register_helper(helper);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "explaining.hpp"
+#include "fork_gate.hpp"
 #include "layout.hpp"
 
 namespace ndkernels {
@@ -122,7 +123,11 @@ const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
     std::string why;
     for (const ndk_helper *helper : state.helpers) {
         const ndk_helper_operator *found = find_operator(*helper, name);
-        const std::int32_t answer = found != nullptr ? found->takes(&call) : NDK_LEAVES;
+        std::int32_t answer = NDK_LEAVES;
+        if (found != nullptr) {
+            const NotDuringFork here; // what it keeps between calls may be changing
+            answer = found->takes(&call);
+        }
         if (answer == NDK_TAKES) {
             if (!explained) {
                 return found;
@@ -139,6 +144,24 @@ const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
         explain_choice({name, "", "", why, state.wanted.names.front(), state.wanted.origin});
     }
     return nullptr;
+}
+
+ndk_status run_helper(const ndk_helper_operator &chosen, const ndk_call &call) {
+    const NotDuringFork here;
+    return chosen.run(&call);
+}
+
+std::vector<HelperCounters> helper_counters() {
+    std::vector<HelperCounters> found;
+    const std::lock_guard<std::mutex> lock(mutex);
+    for (const ndk_helper *helper : registered) {
+        if (helper->count != nullptr) {
+            std::int64_t counters[4] = {};
+            helper->count(&counters);
+            found.push_back({helper->name, counters[0], counters[1], counters[2], counters[3]});
+        }
+    }
+    return found;
 }
 
 } // namespace ndkernels

@@ -38,4 +38,15 @@ inline const ndk_helper_operator *choose(const char *name, const ndk_call &call)
     return reasons_to_ask.load(std::memory_order_acquire) == 0 ? nullptr : ask_helpers(name, call);
 }
 
+// Computes a call that was chosen to go there; fork() waits for it.
+ndk_status run_helper(const ndk_helper_operator &chosen, const ndk_call &call);
+
+struct HelperCounters {
+    std::string name;
+    std::int64_t hits, misses, evictions, entries;
+};
+
+// Of those helpers that keep something between calls
+std::vector<HelperCounters> helper_counters();
+
 } // namespace ndkernels

@@ -68,7 +68,7 @@ nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
         const ndk_tensor *const outputs[] = {&to};
         const ndk_call call = {services, inputs, outputs, nullptr, nullptr, 2, 1, 0, 0};
         const ndk_helper_operator *helper = choose("matmul", call);
-        return helper != nullptr ? helper->run(&call) : kernels.matmul(services, &first, &second, &to);
+        return helper != nullptr ? run_helper(*helper, call) : kernels.matmul(services, &first, &second, &to);
     });
 }
 

@@ -16,6 +16,7 @@
 #include "elementwise.hpp"
 #include "explaining.hpp"
 #include "functions.hpp"
+#include "helper_source.hpp"
 #include "helpers.hpp"
 #include "host.hpp"
 #include "library.hpp"
@@ -77,6 +78,14 @@ nb::tuple names_in_force() {
     return nb::make_tuple(now.names, now.origin);
 }
 
+nb::dict counters_of_helpers() {
+    nb::dict result;
+    for (const HelperCounters &each : helper_counters()) {
+        result[each.name.c_str()] = nb::make_tuple(each.hits, each.misses, each.evictions, each.entries);
+    }
+    return result;
+}
+
 nb::list explain(nb::callable function) {
     const Explaining explaining;
     function();
@@ -134,6 +143,11 @@ NB_MODULE(_binding, m) {
 
     m.def("open_blas", &open_blas, nb::arg("name"), nb::arg("path"), nb::arg("version"),
           "Open a BLAS, which can be a helper from then on; raises OSError with the reason.");
+    m.def("compiled_helper", &compiled_helper, "The helper that is compiled into the library in use, or ''.");
+    m.def("open_compiled_helper", &open_compiled_helper, nb::arg("name"), nb::arg("path"), nb::arg("version"),
+          "Open what it needs, so that it can be asked for; raises OSError with the reason.");
+    m.def("helper_counters", &counters_of_helpers,
+          "{helper: (hits, misses, evictions, entries)} of those that keep something between calls.");
     m.def("set_helpers", &set_names_in_force, nb::arg("names"), nb::arg("origin"),
           "Put helpers in force for the whole process, in the order in which they are asked; or 'off' or 'auto'.");
     m.def("get_helpers", &names_in_force, "What is in force, and who wanted it.");

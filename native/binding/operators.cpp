@@ -162,7 +162,7 @@ nb::object call(const char *name, nb::tuple inputs, nb::tuple outputs, const std
     {
         const Unlocked unlocked(elements >= elements_worth_unlocking);
         const ndk_helper_operator *helper = choose(name, arguments_of_call);
-        status = helper != nullptr ? helper->run(&arguments_of_call) : found.run(&arguments_of_call);
+        status = helper != nullptr ? run_helper(*helper, arguments_of_call) : found.run(&arguments_of_call);
         for (std::size_t i = 0; i < outputs.size() && status == NDK_OK; ++i) {
             status = results[i]->copy(targets[i]);
         }

@@ -221,7 +221,27 @@ typedef struct ndk_helper {
     const char *name; /* "openblas" */
     const char *version;
     const ndk_helper_operator *operators; /* in any order */
+
+    /* NULL where nothing is kept between calls; else it says how often what was kept was of use, how often it was not
+     * there, how often something was given up for something new, and how much is kept. */
+    void (*count)(int64_t (*counters)[4]);
 } ndk_helper;
+
+/* The address of a function of a library that the host has opened, or NULL. */
+typedef void *(*ndk_find_symbol)(void *library, const char *name);
+
+/*
+ * A helper that is compiled into a kernel library, and calls a library of somebody else. The host finds that one and
+ * opens it, because it knows where packages are installed.
+ */
+typedef struct ndk_helper_source {
+    const char *name; /* "onednn" */
+
+    /* Called once. `version` is kept. `*helper` lives as long as the process. NDK_INVALID_ARGUMENT: a function is
+     * missing; NDK_ABI_MISMATCH: it is a version that this source does not know. */
+    ndk_status (*open)(const ndk_host *host, ndk_find_symbol find, void *library, const char *version,
+                       const ndk_helper **helper);
+} ndk_helper_source;
 
 /*
  * What a kernel library can do. Functions that are worth calling for a handful of elements have a place of their own;
@@ -253,6 +273,8 @@ typedef struct ndk_table {
 
     const ndk_operator *operators; /* in the order of strcmp() of their names */
     int32_t operator_count;
+
+    const ndk_helper_source *helper_source; /* or NULL */
 } ndk_table;
 
 /*

@@ -5,6 +5,9 @@
 
 #include "call.hpp"
 #include "kernels.hpp"
+#ifdef NDK_ONEDNN
+#include "onednn/helper.hpp"
+#endif
 
 #if !defined(NDK_CLASSIFIER) || !defined(NDK_VERSION)
 #error "the build defines NDK_CLASSIFIER and NDK_VERSION as string literals"
@@ -29,9 +32,15 @@ constexpr bool sorted() {
 }
 static_assert(sorted(), "operators.def is not in alphabetical order");
 
+#ifdef NDK_ONEDNN
+constexpr const ndk_helper_source *kHelperSource = &ndk::onednn::helper_source;
+#else
+constexpr const ndk_helper_source *kHelperSource = nullptr;
+#endif
+
 constexpr ndk_table kTable = {
     sizeof(ndk_table), NDK_ABI_MAJOR, NDK_ABI_MINOR, NDK_CLASSIFIER, NDK_VERSION,    ndk::unary,
-    ndk::binary,       ndk::reduce,   ndk::matmul,   kOperators,     kOperatorCount,
+    ndk::binary,       ndk::reduce,   ndk::matmul,   kOperators,     kOperatorCount, kHelperSource,
 };
 
 } // namespace

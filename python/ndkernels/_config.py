@@ -62,8 +62,12 @@ def _collect() -> dict[str, Any]:
 
 def _helpers() -> dict[str, Any]:
     names, origin = _binding.get_helpers()
-    blas = sys.modules.get("ndkernels._blas")  # nothing is opened by another module
-    opened = [each.as_dict() for each in blas.opened()] if blas is not None else []
+    libraries = sys.modules.get("ndkernels._libraries")  # nothing is opened by another module
+    counters = _binding.helper_counters()
+    opened = []
+    for each in libraries.opened() if libraries is not None else ():
+        kept = dict(zip(("hits", "misses", "evictions", "entries"), counters.get(each.name, ()), strict=False))
+        opened.append({**each.as_dict(), **({"cache": kept} if kept else {})})
     return {"in_force": names, "origin": origin or "the default", "opened": opened}
 
 

@@ -48,7 +48,7 @@ def helpers(*names: str) -> HelpersInForce:
     ----------
     names
         'off' for none; 'auto', the default, for those that committed measurements say are faster, which today is none;
-        or names of libraries, 'openblas' and 'mkl', which are asked in this order. What none of them takes is computed
+        or names of libraries, 'onednn', 'openblas' and 'mkl', which are asked in this order. What none of them takes is computed
         by the own kernels: `explain` says who computes a call, and docs/helpers.md what each of them takes.
 
     Returns
@@ -63,7 +63,8 @@ def helpers(*names: str) -> HelpersInForce:
     ValueError
         for no name, an unknown one, the same twice, and 'off' or 'auto' together with another.
     HelperNotInstalledError
-        for a library that is not installed; the message has the command.
+        for a library that is not installed, and for 'onednn' where the loaded classifier has no code for it; the message has
+        the command.
     HelperVersionError
         for one that is installed in a version that is not known to work.
     HelperError
@@ -127,10 +128,10 @@ def apply_environment() -> None:
 
 def _put_in_force(names: tuple[str, ...], origin: str) -> HelpersInForce:
     for name in names:
-        if name in _BLAS_NAMES:
-            from ndkernels._blas import open_blas
+        if name in _NAMES:
+            from ndkernels._libraries import open_library
 
-            open_blas(name)
+            open_library(name)
     before = _binding.get_helpers()
     _binding.set_helpers(list(names), origin)
     return HelpersInForce(names, before)

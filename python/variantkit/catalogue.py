@@ -12,7 +12,10 @@ __all__ = ["Catalogue", "Classifier"]
 
 
 class Classifier(Record):
-    """One hardware variant of the customer's library: a row of the matrix, as far as the loader needs it."""
+    """One hardware variant of the customer's library: a row of the matrix, as far as the loader needs it.
+
+    One that is only installed `on_request` is used where it is installed, and never recommended.
+    """
 
     name: str
     summary: str
@@ -22,6 +25,7 @@ class Classifier(Record):
     level: str
     features: frozenset[str]
     helpers: tuple[str, ...] = ()
+    on_request: bool = False
 
     @property
     def label(self) -> str:

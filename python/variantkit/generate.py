@@ -82,14 +82,17 @@ def drift(root: Path) -> list[Path]:
 
 
 def extras(matrix: Matrix, version: str) -> dict[str, list[str]]:
-    """Return the optional dependencies of the base distribution: one per classifier wheel, and `all`.
+    """Return the optional dependencies of the base distribution: one per classifier wheel, and `all`
+    with those that are recommended somewhere.
 
     The pins are equal to `version`, and each requirement holds only where the classifier is published, so that an extra
     asks for nothing on other platforms instead of failing there.
     """
     rows = [row for row in matrix.rows if row.name != matrix.project.base]
     table = {row.name: [f"{matrix.project.distribution}-{row.name}=={version}; {_marker(row)}"] for row in rows}
-    table["all"] = [requirement for row in rows if row.device == "cpu" for requirement in table[row.name]]
+    table["all"] = [
+        requirement for row in rows if row.device == "cpu" and not row.on_request for requirement in table[row.name]
+    ]
     return table
 
 
@@ -128,7 +131,7 @@ def _with_extras(path: Path, table: dict[str, list[str]]) -> str:
 
 def _with_lines(path: Path, matrix: Matrix, version: str) -> str:
     """Return the page at `path` with its ready-made lines for the lowest classifier that has a wheel of its own."""
-    extra = next((row.name for row in matrix.rows if row != matrix.base), "none")
+    extra = next((row.name for row in matrix.rows if row != matrix.base and not row.on_request), "none")
     text = path.read_text(encoding="utf-8")
     return refresh(text, distribution=matrix.project.distribution, version=version, extra=extra)
 
@@ -146,6 +149,8 @@ def _cmake(matrix: Matrix, version: str) -> str:
     for row in matrix.rows:
         lines += ["", f"# {row.name}: {row.summary}", f'set(VARIANTKIT_{row.name}_LABEL "{row.label}")']
         lines.append(f'set(VARIANTKIT_{row.name}_ROW "{row_digest(row)}")')
+        if row.helpers:
+            lines.append(f"set(VARIANTKIT_{row.name}_HELPERS {' '.join(row.helpers)})")
         for kind, flags in (("COMPILE", row.compile_flags), ("LINK", row.link_flags)):
             for compiler, words in flags.items():
                 name = f"VARIANTKIT_{row.name}_{kind}_FLAGS_{_CMAKE_COMPILERS[compiler]}"
@@ -227,6 +232,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
             "                }",
             "            ),",
             *([f"            helpers={row.helpers!r},".replace("'", '"')] if row.helpers else []),
+            *(["            on_request=True,"] if row.on_request else []),
             "        ),",
         ]
     return "\n".join([*lines, "    ),", ")"]) + "\n"

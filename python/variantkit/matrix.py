@@ -186,6 +186,9 @@ class Row:
     needed: tuple[str, ...] = _optional(
         (), "The shared libraries that its library may need, patterns; without it, any.", uniqueItems=True
     )
+    on_request: bool = _optional(
+        False, "Whether only who asks for it gets it: nothing recommends it, and it is not in the extra `all`."
+    )
     dispatch: tuple[Dispatch, ...] = _optional((), "What code that chooses at run time may need beyond the features.")
 
     @property

@@ -57,6 +57,8 @@ def _value(kind: Any, extra: dict[str, Any]) -> dict[str, Any]:
         return _table(kind)
     if kind is str:
         return {"type": "string", **extra}
+    if kind is bool:
+        return {"type": "boolean", **extra}
     if kind is int:
         return {"type": "integer", **extra}
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

@@ -54,7 +54,7 @@ class Decision(Record):
 
     `rejected` has (name, why) for every other classifier of the kind. `missing` has the features that each classifier
     lacks here, none for those that run. `runnable` are those that this machine can run, installed or not, the highest
-    rank first; `recommended` is the first of them. `defective` are those that are ranked higher than the chosen one and
+    rank first; `recommended` is the first of them that is installed, or not only for those who ask for it. `defective` are those that are ranked higher than the chosen one and
     installed, but cannot be used; `better` those that are ranked higher and not installed, and than every defective
     one too: what is installed and only has to be mended is better than what comes after it.
     """
@@ -122,10 +122,12 @@ def select(
     rejected = []
     for row in rows:
         if row.name != chosen:
-            why = obstacles[row.name] or _why_unused(catalogue, found.get(row.name), chosen, policy)
+            why = obstacles[row.name] or _why_unused(catalogue, row, found.get(row.name), chosen, policy)
             rejected.append((row.name, why))
     defective = tuple(name for name in above if name in found)
-    better = above[: above.index(defective[0])] if defective else above
+    # Nobody is told to install what is only for those who ask for it.
+    offered = tuple(row.name for row in rows if row.name in found or not row.on_request)
+    better = tuple(name for name in (above[: above.index(defective[0])] if defective else above) if name in offered)
     idle = tuple(row.name for row in rows if row.name in found and obstacles[row.name])
     return Decision(
         chosen=chosen,
@@ -135,7 +137,7 @@ def select(
         rejected=tuple(rejected),
         missing={row.name: host.missing(row.features) for row in rows},
         runnable=runnable,
-        recommended=runnable[0] if runnable else None,
+        recommended=next((name for name in runnable if name in offered), None),
         better=better,
         defective=defective,
     )
@@ -161,9 +163,11 @@ def _defect(catalogue: Catalogue, item: Installed) -> str:
     return ""
 
 
-def _why_unused(catalogue: Catalogue, item: Installed | None, chosen: str | None, policy: Policy) -> str:
+def _why_unused(
+    catalogue: Catalogue, row: Classifier, item: Installed | None, chosen: str | None, policy: Policy
+) -> str:
     if item is None:
-        return "it is not installed"
+        return f"it is not installed{', and only for those who ask for it' if row.on_request else ''}"
     defect = _defect(catalogue, item)
     if defect:
         return defect

@@ -1,4 +1,4 @@
-"""The BLAS libraries that can compute matrix products: where they are installed, and how they are opened.
+"""The libraries that helpers call: where they are installed, and how they are opened.
 
 They are found through what the installer recorded of their distribution, never by a search for libraries, and opened by
 their absolute path. Their own Python code is not run: that of scipy-openblas64 would make its functions visible to every
@@ -16,6 +16,7 @@ from importlib import metadata
 
 from ndkernels import _binding
 from ndkernels._catalogue import CATALOGUE
+from variantkit import loader
 from variantkit._record import Record
 from variantkit.errors import HelperError, HelperNotInstalledError, HelperVersionError
 from variantkit.installed import search_folders
@@ -25,13 +26,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LIBRARIES", "Library", "OpenedBlas", "find_blas", "open_blas", "opened"]
+__all__ = ["LIBRARIES", "Library", "OpenedLibrary", "find_library", "open_library", "opened"]
 
 
 class Library(Record):
-    """A BLAS as it is published for Linux: versions from `least` on and before `below` are known to work.
+    """A library as it is published for Linux: versions from `least` on and before `below` are known to work.
 
     `opens` matches the names of the libraries that `file` opens itself; `machines` are those it is for, or empty for all.
+    One that is `compiled` is called by code in the kernel libraries of some classifiers, which require it; the others have an
+    extra of their name.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Library(Record):
     below: str
     opens: str = ""
     machines: tuple[str, ...] = ()
+    compiled: bool = False
 
     @property
     def requirement(self) -> str:
@@ -48,8 +52,8 @@ class Library(Record):
         return f"{self.distribution}>={self.least},<{self.below}"
 
 
-class OpenedBlas(Record):
-    """A BLAS of this environment."""
+class OpenedLibrary(Record):
+    """A library of this environment."""
 
     name: str
     version: str
@@ -76,28 +80,40 @@ LIBRARIES = {
             opens=r"libmkl_(core|intel_i?lp64|intel_thread|sequential|def|mc3|avx\w*)\.so",
             machines=("x86_64",),
         ),
+        Library(
+            name="onednn",
+            distribution="onednn-cpu-gomp",
+            file="libdnnl.so.3",
+            least="2023.2",
+            below="2024",
+            machines=("x86_64",),
+            compiled=True,
+        ),
     )
 }
-"""By name; the extras of pyproject.toml say the same."""
+"""By name; the extras of pyproject.toml and the rows of classifiers.toml say the same."""
 
-_opened: dict[str, OpenedBlas] = {}
+_opened: dict[str, OpenedLibrary] = {}
 
 
-def opened() -> tuple[OpenedBlas, ...]:
+def opened() -> tuple[OpenedLibrary, ...]:
     """Return what this process has opened; that stays loaded until it ends."""
     return tuple(_opened.values())
 
 
-def open_blas(name: str) -> OpenedBlas:
-    """Open a BLAS, once per process, so that it can be a helper.
+def open_library(name: str) -> OpenedLibrary:
+    """Open a library, once per process, so that it can be a helper.
 
-    Raises HelperNotInstalledError, HelperVersionError, and HelperError where it is damaged or cannot be opened.
+    Raises HelperNotInstalledError, also where no classifier is loaded that has the code for it, HelperVersionError, and
+    HelperError where it is damaged or cannot be opened.
     """
     if name not in _opened:
         library = LIBRARIES[name]
-        found = find_blas(library)
+        if library.compiled and _binding.compiled_helper() != name:
+            raise HelperNotInstalledError(_not_compiled(name))
+        found = find_library(library)
         try:
-            _binding.open_blas(name, found.path, found.version)
+            (_binding.open_compiled_helper if library.compiled else _binding.open_blas)(name, found.path, found.version)
         except OSError as error:
             raise HelperError(
                 _damaged(library, found.version, f"its library could not be opened: {str(error).rstrip('.')}")
@@ -106,17 +122,17 @@ def open_blas(name: str) -> OpenedBlas:
     return _opened[name]
 
 
-def find_blas(library: Library, path: Sequence[str] | None = None) -> OpenedBlas:
-    """Return where a BLAS is installed; `path` replaces `sys.path`.
+def find_library(library: Library, path: Sequence[str] | None = None) -> OpenedLibrary:
+    """Return where a library is installed; `path` replaces `sys.path`.
 
-    Raises as `open_blas` does.
+    Raises as `open_library` does.
     """
     system, machine = platform.system(), platform.machine()
     if system != "Linux" or (library.machines and machine not in library.machines):
         where = " or ".join(f"Linux on {each}" for each in library.machines) or "Linux"
         raise HelperError(
             f"{library.name} is asked for, and can be used on {where}; this is {system} on {machine}. "
-            "Set NDKERNELS_BLAS=own, or pass 'off' to helpers()."
+            "Set NDKERNELS_HELPERS=off, or pass 'off' to helpers()."
         )
     # Whoever can write to the current directory must not be able to plant a library.
     folders = search_folders(os.path.dirname(__file__), sys.path if path is None else path)
@@ -145,7 +161,7 @@ def find_blas(library: Library, path: Sequence[str] | None = None) -> OpenedBlas
     for each in (main, *opens):
         if not os.path.isfile(each):
             raise HelperError(_damaged(library, version, f"{each} is missing"))
-    return OpenedBlas(name=library.name, version=version, path=main)
+    return OpenedLibrary(name=library.name, version=version, path=main)
 
 
 def _version(installed: metadata.Distribution) -> str:
@@ -159,11 +175,26 @@ def _version(installed: metadata.Distribution) -> str:
     return ""
 
 
+def _not_compiled(name: str) -> str:
+    """Return what is wrong, and what to do, where the loaded classifier has no code for a helper."""
+    loaded = loader.load("ndkernels")
+    rows = [row for row in CATALOGUE.classifiers if name in row.helpers and row.name in loaded.decision.runnable]
+    best = max(rows, key=lambda row: row.rank, default=None)
+    said = f"{name} is asked for, and the classifier {loaded.classifier}, which is loaded, has no code for it"
+    if best is None:
+        return (
+            f"{said}; this machine runs none that has. Set {CATALOGUE.prefix}_HELPERS=off, or pass 'off' to helpers()."
+        )
+    if any(item.classifier == best.name for item in loaded.installed):
+        return f"{said}; {best.name} has. Set {CATALOGUE.prefix}_CLASSIFIER={best.name}, or unset that variable."
+    return f"{said}; {best.name} has. Run: {command(CATALOGUE, best.name)}"
+
+
 def _install(library: Library) -> str:
     if refused := _beside_conda(library):
         return refused
     # The extra, so that what is installed is what this version was tried with; packages of conda have no extras.
-    if installer_name(CATALOGUE) == "conda":
+    if library.compiled or installer_name(CATALOGUE) == "conda":
         return f"Run: {command(CATALOGUE, requirement=library.requirement)}"
     return f"Run: {command(CATALOGUE, library.name)}"
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// oneDNN as a helper: which operators it has, and how it is opened.
+#include "onednn/helper.hpp"
+
+#include <unistd.h>
+
+#include "onednn/cache.hpp"
+#include "onednn/operators.hpp"
+
+namespace ndk::onednn {
+namespace {
+
+// GNU's OpenMP runtime waits for threads that a forked child does not have: there, the kernels compute.
+pid_t opened_in;
+
+struct Operator {
+    const char *name;
+    Build build;
+};
+
+constexpr Operator kOperators[] = {
+    {"avg_pool", build_avg_pool},
+    {"batch_norm", build_batch_norm},
+    {"convolution", build_convolution},
+    {"convolution_input_gradient", build_convolution_input_gradient},
+    {"convolution_weight_gradient", build_convolution_weight_gradient},
+    {"layer_norm", build_layer_norm},
+    {"linear", build_linear},
+    {"local_response_norm", build_local_response_norm},
+    {"log_softmax", build_log_softmax},
+    {"matmul", build_matmul},
+    {"max_pool", build_max_pool},
+    {"softmax", build_softmax},
+};
+constexpr int kCount = sizeof(kOperators) / sizeof(*kOperators);
+
+template <int index>
+std::int32_t takes(const ndk_call *call) {
+    for (int i = 0; i < call->input_count + call->output_count; ++i) {
+        const ndk_tensor *tensor = i < call->input_count ? call->inputs[i] : call->outputs[i - call->input_count];
+        if (tensor != nullptr && data_type_of(tensor->dtype) == 0) {
+            return NDK_LEAVES_DTYPE;
+        }
+    }
+    if (getpid() != opened_in) {
+        return NDK_LEAVES;
+    }
+    return has_program(kOperators[index].name, kOperators[index].build, call) ? NDK_TAKES : NDK_LEAVES;
+}
+
+template <int index>
+ndk_status run(const ndk_call *call) {
+    return run_program(kOperators[index].name, kOperators[index].build, call);
+}
+
+ndk_helper helper;
+ndk_helper_operator operators[kCount];
+
+template <int index>
+void fill() {
+    if constexpr (index < kCount) {
+        operators[index] = {kOperators[index].name, takes<index>, run<index>};
+        fill<index + 1>();
+    }
+}
+
+void count(std::int64_t (*counters)[4]) {
+    const CacheCounters now = cache_counters();
+    (*counters)[0] = now.hits;
+    (*counters)[1] = now.misses;
+    (*counters)[2] = now.evictions;
+    (*counters)[3] = now.entries;
+}
+
+ndk_status open(const ndk_host * /*host*/, ndk_find_symbol find, void *library, const char *version,
+                const ndk_helper **result) {
+    Api found{};
+    // A function pointer is stored through its bytes: C++ has no cast from void * to it that all compilers take.
+    const auto look_up = [&](const char *name, auto &function) {
+        void *symbol = find(library, name);
+        __builtin_memcpy(&function, &symbol, sizeof(function));
+        return symbol != nullptr;
+    };
+#define NDK_ONEDNN_LOOK_UP(name, type, parameters)                                                                     \
+    if (!look_up("dnnl_" #name, found.name)) {                                                                         \
+        return NDK_INVALID_ARGUMENT;                                                                                   \
+    }
+    NDK_ONEDNN_FUNCTIONS(NDK_ONEDNN_LOOK_UP)
+#undef NDK_ONEDNN_LOOK_UP
+    if (!look_up("omp_get_max_threads", found.omp_get_max_threads) ||
+        !look_up("omp_set_num_threads", found.omp_set_num_threads)) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    if (found.version()->major != 3) { // another major version has other declarations
+        return NDK_ABI_MISMATCH;
+    }
+    if (found.engine_create(&found.engine, kCpu, 0) != status::kSuccess) {
+        return NDK_OUT_OF_MEMORY;
+    }
+    api = found;
+    opened_in = getpid();
+    fill<0>();
+    helper = {sizeof(ndk_helper), kCount, "onednn", version, operators, count};
+    *result = &helper;
+    return NDK_OK;
+}
+
+} // namespace
+
+const ndk_helper_source helper_source = {"onednn", open};
+
+} // namespace ndk::onednn

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// matmul and linear.
+#include "gemm/epilogue.hpp"
+#include "onednn/operators.hpp"
+#include "views.hpp"
+
+namespace ndk::onednn {
+namespace {
+
+// Rows or columns in one piece, which follow each other without overlapping; others would be copied element by element.
+bool has_pieces(std::int64_t rows, std::int64_t row, std::int64_t columns, std::int64_t column) {
+    return (column == 1 || columns == 1 ? row >= columns || rows == 1 : row == 1 || rows == 1) && row > 0 &&
+           column > 0 && (row == 1 || rows == 1 || column == 1 || columns == 1) &&
+           (column == 1 || column >= rows || columns == 1);
+}
+
+// A stack of matrices: an axis of the stack that is broadcast has the extent 1.
+ConstDesc matrices(Builder &builder, const ndk_tensor *tensor) {
+    std::int64_t shape[kMostDims];
+    std::int64_t strides[kMostDims];
+    const std::int32_t ndim = tensor->ndim;
+    if (ndim > kMostDims) {
+        return nullptr;
+    }
+    for (std::int32_t axis = 0; axis < ndim; ++axis) {
+        shape[axis] = tensor->shape[axis];
+        strides[axis] = tensor->strides[axis] / item_size(tensor->dtype);
+        if (axis + 2 < ndim && strides[axis] == 0) {
+            shape[axis] = 1;
+        }
+    }
+    if (!has_pieces(shape[ndim - 2], strides[ndim - 2], shape[ndim - 1], strides[ndim - 1])) {
+        return nullptr;
+    }
+    return builder.strided(tensor, ndim, shape, strides);
+}
+
+int algorithm_of(Activation activation) {
+    switch (activation) {
+    case Activation::kRelu:
+        return alg::kRelu;
+    case Activation::kGelu:
+        return alg::kGeluErf;
+    case Activation::kGeluTanh:
+        return alg::kGeluTanh;
+    case Activation::kSilu:
+        return alg::kSwish;
+    case Activation::kSigmoid:
+        return alg::kLogistic;
+    case Activation::kTanh:
+        return alg::kTanh;
+    default:
+        return 0;
+    }
+}
+
+// The leading axes of a tensor as one, if they are: its stride, in elements; 0 if not.
+std::int64_t row_stride(const ndk_tensor *tensor) {
+    std::int64_t stride = 0;
+    std::int64_t extent = 1;
+    for (std::int32_t axis = tensor->ndim - 2; axis >= 0; --axis) {
+        if (tensor->shape[axis] == 1) {
+            continue;
+        }
+        if (stride != 0 && tensor->strides[axis] != stride * extent) {
+            return 0;
+        }
+        stride = stride == 0 ? tensor->strides[axis] : stride;
+        extent *= tensor->shape[axis];
+    }
+    const std::int64_t size = item_size(tensor->dtype);
+    return stride == 0 ? tensor->shape[tensor->ndim - 1] : stride / size;
+}
+
+} // namespace
+
+bool build_matmul(Builder &builder) {
+    const ConstDesc x1 = matrices(builder, builder.tensor(0));
+    const ConstDesc x2 = matrices(builder, builder.tensor(1));
+    const ConstDesc out = matrices(builder, builder.tensor(2));
+    if (x1 == nullptr || x2 == nullptr || out == nullptr ||
+        api.matmul_primitive_desc_create(builder.made(), api.engine, x1, x2, nullptr, out, builder.attributes()) !=
+            status::kSuccess) {
+        return false;
+    }
+    builder.argument(role::kSource, 0, false, x1);
+    builder.argument(role::kWeights, 1, false, x2);
+    builder.argument(role::kDestination, 2, true, out);
+    return true;
+}
+
+bool build_linear(Builder &builder) {
+    const ndk_tensor *x = builder.tensor(0);
+    const ndk_tensor *weight = builder.tensor(1);
+    const ndk_tensor *bias = builder.tensor(2);
+    const ndk_tensor *out = builder.tensor(3);
+    const std::int64_t size = item_size(x->dtype);
+    if (size == 0 || weight->ndim != 2 || x->ndim < 1 || out->ndim != x->ndim) {
+        return false;
+    }
+    const std::int32_t last = x->ndim - 1;
+    const std::int64_t k = x->shape[last];
+    const std::int64_t n = out->shape[last];
+    std::int64_t rows = 1;
+    for (std::int32_t axis = 0; axis < last; ++axis) {
+        rows *= x->shape[axis];
+    }
+    const auto desc = [&](const ndk_tensor *tensor, std::int64_t count, std::int64_t row, std::int64_t columns,
+                          std::int64_t column) -> ConstDesc {
+        const std::int64_t shape[] = {count, columns};
+        const std::int64_t strides[] = {row, column};
+        return has_pieces(count, row, columns, column) ? builder.strided(tensor, 2, shape, strides) : nullptr;
+    };
+    const ConstDesc left = desc(x, rows, row_stride(x), k, x->strides[last] / size);
+    const ConstDesc right = desc(weight, k, weight->strides[1] / size, n, weight->strides[0] / size);
+    const ConstDesc result = desc(out, rows, row_stride(out), n, out->strides[last] / size);
+    const ConstDesc terms = bias == nullptr ? nullptr : desc(bias, 1, n, n, bias->strides[0] / size);
+    if (left == nullptr || right == nullptr || result == nullptr || (bias != nullptr && terms == nullptr)) {
+        return false;
+    }
+    if (const int algorithm = algorithm_of(static_cast<Activation>(builder.call().integers[0])); algorithm != 0) {
+        builder.then(algorithm, algorithm == alg::kSwish ? 1.0f : 0.0f);
+    }
+    if (api.matmul_primitive_desc_create(builder.made(), api.engine, left, right, terms, result,
+                                         builder.attributes()) != status::kSuccess) {
+        return false;
+    }
+    builder.argument(role::kSource, 0, false, left);
+    builder.argument(role::kWeights, 1, false, right);
+    if (bias != nullptr) {
+        builder.argument(role::kBias, 2, false, terms);
+    }
+    builder.argument(role::kDestination, 3, true, result);
+    return true;
+}
+
+} // namespace ndk::onednn
