@@ -82,8 +82,7 @@ def drift(root: Path) -> list[Path]:
 
 
 def extras(matrix: Matrix, version: str) -> dict[str, list[str]]:
-    """Return the optional dependencies of the base distribution: one per classifier wheel, and `all`
-    with those that are recommended somewhere.
+    """Return the optional dependencies of the base distribution: one per classifier wheel, and `all` without those on request.
 
     The pins are equal to `version`, and each requirement holds only where the classifier is published, so that an extra
     asks for nothing on other platforms instead of failing there.

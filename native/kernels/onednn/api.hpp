@@ -16,7 +16,6 @@ struct dnnl_memory_desc;
 struct dnnl_primitive;
 struct dnnl_primitive_desc;
 struct dnnl_primitive_attr;
-struct dnnl_post_ops;
 
 namespace ndk::onednn {
 
@@ -28,7 +27,6 @@ using ConstDesc = const dnnl_memory_desc *;
 using Primitive = dnnl_primitive *;
 using PrimitiveDesc = dnnl_primitive_desc *;
 using Attributes = dnnl_primitive_attr *;
-using PostOps = dnnl_post_ops *;
 
 inline constexpr int kMostDims = 12;
 using Dims = std::int64_t[kMostDims];
@@ -61,18 +59,9 @@ inline constexpr int kInference = 96;
 } // namespace prop
 namespace alg {
 inline constexpr int kConvolutionDirect = 1;
-inline constexpr int kRelu = 32;
-inline constexpr int kTanh = 33;
-inline constexpr int kLogistic = 41;
-inline constexpr int kGeluTanh = 43;
-inline constexpr int kSwish = 44;
-inline constexpr int kGeluErf = 49;
-inline constexpr int kPoolingMax = 511;
 inline constexpr int kPoolingAvgIncludePadding = 767;
 inline constexpr int kPoolingAvgExcludePadding = 1023;
 inline constexpr int kLrnAcrossChannels = 2815;
-inline constexpr int kSoftmaxAccurate = 196608;
-inline constexpr int kSoftmaxLog = 196609;
 } // namespace alg
 namespace query {
 inline constexpr int kScratchpad = 136;
@@ -117,11 +106,7 @@ inline constexpr unsigned kUseShift = 4;
     X(memory_destroy, int, (Memory))                                                                                   \
     X(primitive_attr_create, int, (Attributes *))                                                                      \
     X(primitive_attr_set_scratchpad_mode, int, (Attributes, int))                                                      \
-    X(primitive_attr_set_post_ops, int, (Attributes, const dnnl_post_ops *))                                           \
     X(primitive_attr_destroy, int, (Attributes))                                                                       \
-    X(post_ops_create, int, (PostOps *))                                                                               \
-    X(post_ops_append_eltwise, int, (PostOps, int, float, float))                                                      \
-    X(post_ops_destroy, int, (PostOps))                                                                                \
     X(primitive_desc_query_md, ConstDesc, (const dnnl_primitive_desc *, int, int))                                     \
     X(primitive_desc_destroy, int, (PrimitiveDesc))                                                                    \
     X(primitive_create, int, (Primitive *, const dnnl_primitive_desc *))                                               \
@@ -143,8 +128,6 @@ inline constexpr unsigned kUseShift = 4;
     X(pooling_forward_primitive_desc_create, int,                                                                      \
       (PrimitiveDesc *, Engine, int, int, ConstDesc, ConstDesc, const Dims, const Dims, const Dims, const Dims,        \
        const Dims, const dnnl_primitive_attr *))                                                                       \
-    X(softmax_forward_primitive_desc_create, int,                                                                      \
-      (PrimitiveDesc *, Engine, int, int, ConstDesc, ConstDesc, int, const dnnl_primitive_attr *))                     \
     X(layer_normalization_forward_primitive_desc_create, int,                                                          \
       (PrimitiveDesc *, Engine, int, ConstDesc, ConstDesc, ConstDesc, float, unsigned, const dnnl_primitive_attr *))   \
     X(batch_normalization_forward_primitive_desc_create, int,                                                          \

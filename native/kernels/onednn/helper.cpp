@@ -28,10 +28,7 @@ constexpr Operator kOperators[] = {
     {"layer_norm", build_layer_norm},
     {"linear", build_linear},
     {"local_response_norm", build_local_response_norm},
-    {"log_softmax", build_log_softmax},
     {"matmul", build_matmul},
-    {"max_pool", build_max_pool},
-    {"softmax", build_softmax},
 };
 constexpr int kCount = sizeof(kOperators) / sizeof(*kOperators);
 

@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pools, softmax and normalizations.
+// Means of windows, and normalizations. Not maxima of windows and softmax, which oneDNN computes without passing NaN
+// on.
 #include "onednn/operators.hpp"
 #include "pooling/geometry.hpp"
 #include "views.hpp"
 
 namespace ndk::onednn {
 namespace {
+
+// oneDNN takes other strides than those of C, too, and layer_norm is wrong then.
+bool dense(const ndk_tensor *tensor) {
+    std::int64_t stride = item_size(tensor->dtype);
+    for (std::int32_t axis = tensor->ndim - 1; axis >= 0; --axis) {
+        if (tensor->shape[axis] != 1 && tensor->strides[axis] != stride) {
+            return false;
+        }
+        stride *= tensor->shape[axis];
+    }
+    return true;
+}
 
 bool consecutive(const ndk_tensor *tensor) {
     return tensor->ndim == 1 && (tensor->strides[0] == item_size(tensor->dtype) || tensor->shape[0] == 1);
@@ -25,14 +38,16 @@ ConstDesc image(Builder &builder, const ndk_tensor *tensor, const Image &read, i
     return builder.strided(tensor, spatial + 2, shape, strides);
 }
 
-bool build_pool(Builder &builder, bool most) {
+} // namespace
+
+bool build_avg_pool(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
     const ndk_tensor *out = builder.tensor(1);
     Pool pool{};
     Image from{};
     Image to{};
-    if (call.integer_count != kPoolIntegers || call.output_count != 1 || x->dtype != NDK_FLOAT32 ||
+    if (call.integer_count != kPoolIntegers || x->dtype != NDK_FLOAT32 || !dense(x) || !dense(out) ||
         !read_pool(call.integers, pool) || pool.adaptive || !read_image(x, call.integers[0], call.integers[1], from) ||
         !read_image(out, call.integers[0], call.integers[1], to)) {
         return false;
@@ -56,9 +71,9 @@ bool build_pool(Builder &builder, bool most) {
     const ConstDesc result = image(builder, out, to, spatial);
     const int mean = pool.include_pad ? alg::kPoolingAvgIncludePadding : alg::kPoolingAvgExcludePadding;
     if (source == nullptr || result == nullptr ||
-        api.pooling_forward_primitive_desc_create(builder.made(), api.engine, prop::kInference,
-                                                  most ? alg::kPoolingMax : mean, source, result, steps, kernel, gaps,
-                                                  before, behind, builder.attributes()) != status::kSuccess) {
+        api.pooling_forward_primitive_desc_create(builder.made(), api.engine, prop::kInference, mean, source, result,
+                                                  steps, kernel, gaps, before, behind,
+                                                  builder.attributes()) != status::kSuccess) {
         return false;
     }
     builder.argument(role::kSource, 0, false, source);
@@ -66,36 +81,11 @@ bool build_pool(Builder &builder, bool most) {
     return true;
 }
 
-bool build_softmax(Builder &builder, int algorithm) {
-    const ndk_call &call = builder.call();
-    if (builder.tensor(0)->dtype != NDK_FLOAT32) {
-        return false;
-    }
-    const ConstDesc x = builder.as_it_is(builder.tensor(0));
-    const ConstDesc out = builder.as_it_is(builder.tensor(1));
-    if (x == nullptr || out == nullptr ||
-        api.softmax_forward_primitive_desc_create(builder.made(), api.engine, prop::kInference, algorithm, x, out,
-                                                  static_cast<int>(call.integers[0]),
-                                                  builder.attributes()) != status::kSuccess) {
-        return false;
-    }
-    builder.argument(role::kSource, 0, false, x);
-    builder.argument(role::kDestination, 1, true, out);
-    return true;
-}
-
-} // namespace
-
-bool build_avg_pool(Builder &builder) { return build_pool(builder, false); }
-bool build_max_pool(Builder &builder) { return build_pool(builder, true); }
-bool build_softmax(Builder &builder) { return build_softmax(builder, alg::kSoftmaxAccurate); }
-bool build_log_softmax(Builder &builder) { return build_softmax(builder, alg::kSoftmaxLog); }
-
 bool build_layer_norm(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
     const std::int32_t last = x->ndim - 1;
-    if (x->dtype != NDK_FLOAT32 || last < 1 || call.integers[0] != last) {
+    if (x->dtype != NDK_FLOAT32 || last < 1 || call.integers[0] != last || !dense(x) || !dense(builder.tensor(3))) {
         return false;
     }
     // The weights are broadcast to x's shape: oneDNN takes those that are the same for all lines.
@@ -140,7 +130,8 @@ bool build_layer_norm(Builder &builder) {
 bool build_batch_norm(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
-    if (x->dtype != NDK_FLOAT32 || x->ndim < 2 || x->ndim > 5 || call.integers[0] != 1) {
+    if (x->dtype != NDK_FLOAT32 || x->ndim < 2 || x->ndim > 5 || call.integers[0] != 1 || !dense(x) ||
+        !dense(builder.tensor(5))) {
         return false;
     }
     const ndk_tensor *scale = builder.tensor(3);
@@ -176,7 +167,8 @@ bool build_local_response_norm(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
     // A window of even size is not in the middle.
-    if (x->dtype != NDK_FLOAT32 || x->ndim != 4 || call.integers[1] != 1 || call.integers[0] % 2 == 0) {
+    if (x->dtype != NDK_FLOAT32 || x->ndim != 4 || call.integers[1] != 1 || call.integers[0] % 2 == 0 || !dense(x) ||
+        !dense(builder.tensor(1))) {
         return false;
     }
     const ConstDesc from = builder.as_it_is(x);

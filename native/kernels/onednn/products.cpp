@@ -2,6 +2,7 @@
 //
 // matmul and linear.
 #include "gemm/epilogue.hpp"
+#include "host.hpp"
 #include "onednn/operators.hpp"
 #include "views.hpp"
 
@@ -36,25 +37,6 @@ ConstDesc matrices(Builder &builder, const ndk_tensor *tensor) {
     return builder.strided(tensor, ndim, shape, strides);
 }
 
-int algorithm_of(Activation activation) {
-    switch (activation) {
-    case Activation::kRelu:
-        return alg::kRelu;
-    case Activation::kGelu:
-        return alg::kGeluErf;
-    case Activation::kGeluTanh:
-        return alg::kGeluTanh;
-    case Activation::kSilu:
-        return alg::kSwish;
-    case Activation::kSigmoid:
-        return alg::kLogistic;
-    case Activation::kTanh:
-        return alg::kTanh;
-    default:
-        return 0;
-    }
-}
-
 // The leading axes of a tensor as one, if they are: its stride, in elements; 0 if not.
 std::int64_t row_stride(const ndk_tensor *tensor) {
     std::int64_t stride = 0;
@@ -73,9 +55,32 @@ std::int64_t row_stride(const ndk_tensor *tensor) {
     return stride == 0 ? tensor->shape[tensor->ndim - 1] : stride / size;
 }
 
+// oneDNN's own activations lose NaN.
+void activate_rows(const ndk_call *call) {
+    const ndk_tensor *out = call->outputs[0];
+    const auto activation = static_cast<Activation>(call->integers[0]);
+    const std::int64_t n = out->shape[out->ndim - 1];
+    const std::int64_t rows = byte_count(out) / item_size(out->dtype) / n;
+    const std::int64_t stride = row_stride(out);
+    auto *data = static_cast<float *>(out->data);
+    const std::int64_t parts = parts_for(call->host, rows * n / (1 << 14));
+    parallel_for(call->host, parts, [&](std::int64_t part) {
+        const std::int64_t end = part_begin(rows, parts, part + 1, 1);
+        for (std::int64_t row = part_begin(rows, parts, part, 1); row < end; ++row) {
+            activate(activation, data + row * stride, n);
+        }
+    });
+}
+
 } // namespace
 
 bool build_matmul(Builder &builder) {
+    const ndk_tensor *first = builder.tensor(0);
+    // Sums of products of int8 with an offset of 128: beyond, they leave 32 bits.
+    constexpr std::int64_t kMostInt8 = std::int64_t{1} << 16;
+    if (first->dtype == NDK_INT8 && first->shape[first->ndim - 1] > kMostInt8) {
+        return false;
+    }
     const ConstDesc x1 = matrices(builder, builder.tensor(0));
     const ConstDesc x2 = matrices(builder, builder.tensor(1));
     const ConstDesc out = matrices(builder, builder.tensor(2));
@@ -119,8 +124,11 @@ bool build_linear(Builder &builder) {
     if (left == nullptr || right == nullptr || result == nullptr || (bias != nullptr && terms == nullptr)) {
         return false;
     }
-    if (const int algorithm = algorithm_of(static_cast<Activation>(builder.call().integers[0])); algorithm != 0) {
-        builder.then(algorithm, algorithm == alg::kSwish ? 1.0f : 0.0f);
+    if (builder.call().integers[0] != 0) {
+        if (x->dtype != NDK_FLOAT32 || out->strides[last] != size) {
+            return false;
+        }
+        builder.then(activate_rows);
     }
     if (api.matmul_primitive_desc_create(builder.made(), api.engine, left, right, terms, result,
                                          builder.attributes()) != status::kSuccess) {

@@ -174,6 +174,9 @@ ndk_status Program::run(const ndk_call *call) const {
             }
         }
     }
+    if (afterwards != nullptr) {
+        afterwards(call);
+    }
     return NDK_OK;
 }
 
@@ -218,11 +221,14 @@ ConstDesc Builder::strided(const ndk_tensor *tensor, int ndim, const std::int64_
     Dims steps;
     const int type = data_type_of(tensor->dtype);
     good_ = good_ && type != 0 && ndim >= 1 && ndim <= kMostDims;
-    for (int axis = 0; good_ && axis < ndim; ++axis) {
+    std::int64_t reach = 1;
+    for (int axis = ndim - 1; good_ && axis >= 0; --axis) {
         extents[axis] = shape[axis];
-        steps[axis] = shape[axis] == 1 && strides[axis] <= 0 ? 1 : strides[axis];
-        // Neither overlapping nor reversed: oneDNN has no such tensors.
+        // The stride of an extent of 1 says nothing: it becomes that of contiguous memory.
+        steps[axis] = shape[axis] == 1 ? reach : strides[axis];
+        // Neither reversed nor broadcast: oneDNN has no such tensors.
         good_ = shape[axis] > 0 && steps[axis] > 0;
+        reach = steps[axis] * shape[axis] > reach ? steps[axis] * shape[axis] : reach;
     }
     Desc desc = nullptr;
     good_ = good_ && api.memory_desc_create_with_strides(&desc, ndim, extents, type, steps) == status::kSuccess;
@@ -255,16 +261,6 @@ ConstDesc Builder::any(ConstDesc of, int ndim, const std::int64_t *shape, std::i
     }
     keep(desc);
     return desc;
-}
-
-void Builder::then(int algorithm, float alpha, float beta) {
-    PostOps ops = nullptr;
-    good_ = good_ && api.post_ops_create(&ops) == status::kSuccess &&
-            api.post_ops_append_eltwise(ops, algorithm, alpha, beta) == status::kSuccess &&
-            api.primitive_attr_set_post_ops(attributes_, ops) == status::kSuccess;
-    if (ops != nullptr) {
-        api.post_ops_destroy(ops);
-    }
 }
 
 bool Builder::make_primitive(PrimitiveDesc desc, Primitive &primitive, Desc &scratchpad) {

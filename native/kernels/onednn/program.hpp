@@ -28,6 +28,7 @@ struct Program {
     std::size_t scratchpad_bytes = 0; // of the largest of the primitive's and the reorders'
     Argument arguments[kMostArguments];
     int count = 0;
+    void (*afterwards)(const ndk_call *call) = nullptr; // what is done to the outputs in the end
 
     void release();
     // Scratch memory: that of the primitive, and each tensor once more that it wants in another order.
@@ -53,7 +54,7 @@ public:
     ConstDesc any(ConstDesc of, int ndim, const std::int64_t *shape, std::int32_t dtype);
 
     Attributes attributes() const { return attributes_; }
-    void then(int algorithm, float alpha = 0.0f, float beta = 0.0f);
+    void then(void (*what)(const ndk_call *call)) { program_.afterwards = what; }
 
     PrimitiveDesc *made() { return &made_; }
     PrimitiveDesc *hint() { return &hint_; }
