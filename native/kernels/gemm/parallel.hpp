@@ -47,8 +47,8 @@ ndk_status multiply_all(const ndk_host *host, std::int64_t count, const Product<
         return NDK_OK;
     }
     const Plan plan = plan_for(product);
-    // Multiplications that are worth another thread: some 25 us. One that sleeps may come too late for them; what it does
-    // not take is done without it.
+    // Multiplications that are worth another thread: some 25 us. One that sleeps may come too late for them; what it
+    // does not take is done without it.
     constexpr std::int64_t kGrain = (std::int64_t{1} << 15) * static_cast<std::int64_t>(kVectorBytes);
     const std::int64_t work = product.m * product.n * (product.k > 0 ? product.k : 1);
     const std::int64_t parts = parts_for(host, count * (work / 1024 + 1) / (kGrain / 1024));
