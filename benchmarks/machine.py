@@ -25,6 +25,7 @@ def describe(*distributions: str) -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "cpu": found.brand or found.vendor,
+        "model": _family_and_model(),
         "virtual": found.hypervisor,
         "cpus": len(os.sched_getaffinity(0)),
         "level": next(level for level in sorted(LEVELS, reverse=True) if LEVELS[level] <= found.features),
@@ -36,7 +37,18 @@ def describe(*distributions: str) -> dict[str, Any]:
 
 def slug(machine: dict[str, Any]) -> str:
     """Return the machine as a part of a file name."""
-    return "-".join(re.findall(r"[\w.]+", f"{machine['cpu']} {machine['level']}".lower().replace("(r)", "")))
+    words = f"{machine['cpu']} {machine['model']} {machine['level']}"
+    return "-".join(re.findall(r"[\w.]+", words.lower().replace("(r)", "")))
+
+
+def _family_and_model() -> str:
+    """Return the numbers by which CPUs differ that hypervisors call the same, "25.17", where Linux tells them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = (re.search(rf"^{name}\s*:\s*(\d+)$", text, re.MULTILINE) for name in ("cpu family", "model"))
+    return ".".join(match[1] for match in found if match)
 
 
 def save(name: str, result: dict[str, Any]) -> Path:

@@ -30,7 +30,7 @@ def host(name: str) -> Host:
 
 
 def catalogue(*more: Classifier) -> Catalogue:
-    """Return the classifiers of this repository's matrix, in a catalogue of another project, and some made-up ones."""
+    """Return the classifiers that this repository's matrix recommends, in a catalogue of another project, and some more."""
     rows = tomllib.loads((ROOT / "classifiers.toml").read_text(encoding="utf-8"))["classifier"]
     return Catalogue(
         distribution="gizmo-kit",
@@ -51,6 +51,7 @@ def catalogue(*more: Classifier) -> Catalogue:
                     features=frozenset(row["features"]),
                 )
                 for row in rows
+                if not row.get("on-request")
             ),
             *more,
         ),

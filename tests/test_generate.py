@@ -118,9 +118,9 @@ def test_an_extra_asks_for_nothing_where_its_classifier_is_not_published(matrix:
     assert not marker.evaluate({"sys_platform": "win32", "platform_machine": "AMD64"})
 
 
-def test_all_is_every_cpu_classifier_but_the_base(matrix: Matrix) -> None:
+def test_all_is_every_cpu_classifier_but_the_base_and_those_on_request(matrix: Matrix) -> None:
     extras = generate.extras(matrix, "1.0")
-    assert list(extras) == ["avx2", "avx512", "all"]
+    assert list(extras) == ["onednn", "avx2", "onednn-avx2", "avx512", "onednn-avx512", "all"]
     assert extras["all"] == extras["avx2"] + extras["avx512"]
 
 

@@ -44,7 +44,9 @@ def broken(root: Path, tmp_path: Path) -> Broken:
 
 
 def test_the_rows_are_there_in_rank_order(matrix: Matrix) -> None:
-    assert [row.name for row in matrix.rows] == ["generic", "avx2", "avx512"]
+    assert [row.name for row in matrix.rows] == [
+        "generic", "onednn", "avx2", "onednn-avx2", "avx512", "onednn-avx512",
+    ]  # fmt: skip
     assert matrix.base.name == "generic"
 
 
@@ -236,7 +238,7 @@ def test_an_arm_row_can_be_written(root: Path, tmp_path: Path) -> None:
 
 def test_unknown_base(broken: Broken) -> None:
     message = broken('base = "generic"', 'base = "sse9"')
-    assert '[project], key "base": there is no row "sse9"; allowed are: generic, avx2, avx512' in message
+    assert '[project], key "base": there is no row "sse9"; allowed are: generic, avx2, avx512,' in message
 
 
 def test_a_base_that_is_not_the_lowest(broken: Broken) -> None:
@@ -264,7 +266,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_no_such_row(matrix: Matrix) -> None:
-    with pytest.raises(MatrixError, match="Choose one of: generic, avx2, avx512"):
+    with pytest.raises(MatrixError, match="Choose one of: generic, onednn, avx2, onednn-avx2, avx512, onednn-avx512"):
         matrix.row("avx9")
 
 

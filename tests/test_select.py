@@ -266,3 +266,34 @@ def test_a_forced_classifier_leaves_its_kind_of_device() -> None:
     assert [(each.device, each.chosen) for each in decisions] == [("cpu", "generic")]
     with pytest.raises(ClassifierNotRunnableError, match="no usable cuda device"):
         select_devices(both(), installed("generic", "cuda-13"), host("haswell"), Policy(forced="cuda-13"))
+
+
+# --- classifiers that are only for those who ask for them
+
+
+ASKED = Classifier(
+    name="asked-v3", summary="made up", rank=99, device="cpu", platforms=("linux-x86_64",), level="x86-64-v3",
+    features=next(row.features for row in CATALOGUE.classifiers if row.name == "avx2"), on_request=True,
+)  # fmt: skip
+
+
+def test_what_is_on_request_is_recommended_to_nobody() -> None:
+    decision = select(catalogue(ASKED), installed("generic", "avx2"), host("haswell"))
+    assert (decision.chosen, decision.recommended, decision.better) == ("avx2", "avx2", ())
+    assert decision.runnable[0] == "asked-v3"
+    assert decision.why_not("asked-v3") == "it is not installed, and only for those who ask for it"
+    assert "avx2 is the best classifier" in decision.reason
+
+
+def test_what_is_on_request_is_used_where_it_is_installed() -> None:
+    decision = select(catalogue(ASKED), installed("generic", "avx2", "asked-v3"), host("haswell"))
+    assert (decision.chosen, decision.recommended, decision.better) == ("asked-v3", "asked-v3", ())
+    damaged = (*installed("generic", "avx2"), *installed("asked-v3", defect="it is cut short"))
+    decision = select(catalogue(ASKED), damaged, host("haswell"))
+    assert (decision.chosen, decision.defective, decision.better) == ("avx2", ("asked-v3",), ())
+
+
+def test_a_better_one_is_recommended_to_those_who_asked_for_another() -> None:
+    lower = ASKED.replace(name="asked", rank=1, features=frozenset())
+    decision = select(catalogue(lower), installed("generic", "asked"), host("haswell"))
+    assert (decision.chosen, decision.recommended, decision.better) == ("asked", "avx2", ("avx2",))

@@ -131,4 +131,5 @@ def _entries(scale: float) -> tuple[Entry, ...]:
             sizes={"linux-x86_64": round(_SIZES[row.name] * scale)},
         )
         for row in matrix.rows
+        if not row.on_request
     )
