@@ -64,6 +64,20 @@ def mkl(session: nox.Session) -> None:
 
 
 @nox.session
+def onednn(session: nox.Session) -> None:
+    """Run the functions with oneDNN as their helper, and compare its declarations with its headers."""
+    session.install(*group("develop"), *group("onednn"))
+    session.env["NDKERNELS_CLASSIFIER"] = classifier = session.posargs[0] if session.posargs else "onednn-avx2"
+    run(session, *developed(classifier), "python", "-m", "pytest", "tests/onednn")
+    # What starts processes is left out, as for the sanitizers; and what says that bits are those of the own kernels.
+    tests = sorted(
+        str(path) for path in Path("tests").glob("test_api_*.py") if "subprocess" not in path.read_text("utf-8")
+    )
+    session.env["NDKERNELS_HELPERS"] = "onednn"
+    run(session, *developed(classifier), "python", "-m", "pytest", *tests, "-m", "not own_bits")
+
+
+@nox.session
 def acceptance(session: nox.Session) -> None:
     """Build a whole release, and install from it with real pip and uv in every way that users have."""
     session.install(*group("acceptance"))

@@ -191,6 +191,7 @@ def test_no_batch_and_empty_batches() -> None:
         assert ndkernels.avg_pool2d_backward(np.empty(want), shape, 2).shape == shape
 
 
+@pytest.mark.own_bits
 def test_out_and_its_strides() -> None:
     x = data((2, 5, 9, 40))
     for pool in (ndkernels.max_pool2d, ndkernels.avg_pool2d):
