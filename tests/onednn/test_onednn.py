@@ -40,6 +40,7 @@ def cache() -> dict[str, int]:
 
 
 IMAGES, FILTERS = floats(2, 6, 19, 23), floats(8, 6, 3, 3)
+LSTM = (floats(20, 11), floats(20, 5), floats(20), floats(20, seed=1))
 CASES: dict[str, Callable[[], Any]] = {
     "matmul": lambda: nk.matmul(floats(37, 65), floats(65, 41)),
     "matmul of transposed": lambda: nk.matmul(floats(65, 37).T, floats(41, 65).T),
@@ -58,6 +59,11 @@ CASES: dict[str, Callable[[], Any]] = {
     "avg_pool2d": lambda: nk.avg_pool2d(floats(2, 6, 18, 22), 2),
     "layer_norm": lambda: nk.layer_norm(floats(37, 65), 65, floats(65), floats(65, seed=1)),
     "batch_norm": lambda: nk.batch_norm(IMAGES, floats(6), abs(floats(6)) + 1, floats(6), floats(6)),
+    "lstm": lambda: nk.lstm(floats(7, 3, 11), [LSTM])[0],
+    "lstm, batch first, with states": lambda: nk.lstm(
+        floats(3, 7, 11), [LSTM], batch_first=True, initial=(floats(1, 3, 5), floats(1, 3, 5, seed=1))
+    )[0],
+    "lstm, last states": lambda: nk.lstm(floats(7, 11), [LSTM[:2]])[1],
     "local_response_norm": lambda: nk.local_response_norm(IMAGES, 5),
 }
 

@@ -69,8 +69,13 @@ inline constexpr int kArgument = 255; // the index is the role
 } // namespace query
 namespace role {
 inline constexpr int kSource = 1;
+inline constexpr int kFirstState = 2;
+inline constexpr int kFirstCell = 3;
 inline constexpr int kDestination = 17;
+inline constexpr int kLastState = 18;
+inline constexpr int kLastCell = 19;
 inline constexpr int kWeights = 33;
+inline constexpr int kWeightsOfState = 34;
 inline constexpr int kBias = 41;
 inline constexpr int kMean = 49;
 inline constexpr int kVariance = 50;
@@ -84,6 +89,7 @@ inline constexpr int kGradWeights = 161;
 inline constexpr int kFormatAny = 1;
 inline constexpr int kScratchpadOfUser = 1;
 inline constexpr int kCpu = 1;
+inline constexpr int kLeftToRight = 1;
 inline constexpr unsigned kInOrder = 1;
 inline constexpr unsigned kUseGlobalStats = 1;
 inline constexpr unsigned kUseScale = 2;
@@ -132,6 +138,9 @@ inline constexpr unsigned kUseShift = 4;
       (PrimitiveDesc *, Engine, int, ConstDesc, ConstDesc, ConstDesc, float, unsigned, const dnnl_primitive_attr *))   \
     X(batch_normalization_forward_primitive_desc_create, int,                                                          \
       (PrimitiveDesc *, Engine, int, ConstDesc, ConstDesc, float, unsigned, const dnnl_primitive_attr *))              \
+    X(lstm_forward_primitive_desc_create, int,                                                                         \
+      (PrimitiveDesc *, Engine, int, int, ConstDesc, ConstDesc, ConstDesc, ConstDesc, ConstDesc, ConstDesc, ConstDesc, \
+       ConstDesc, ConstDesc, ConstDesc, ConstDesc, unsigned, const dnnl_primitive_attr *))                             \
     X(lrn_forward_primitive_desc_create, int,                                                                          \
       (PrimitiveDesc *, Engine, int, int, ConstDesc, ConstDesc, std::int64_t, float, float, float,                     \
        const dnnl_primitive_attr *))

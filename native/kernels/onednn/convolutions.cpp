@@ -81,14 +81,14 @@ struct Descs {
         : x(builder.strided(images, geometry.x.ndim, geometry.x.extents, geometry.x.strides)),
           w(builder.strided(weights, geometry.w.ndim, geometry.w.extents, geometry.w.strides)),
           y(builder.strided(results, geometry.y.ndim, geometry.y.extents, geometry.y.strides)),
-          any_x(geometry.settings.channels_last ? x
-                                                : builder.any(x, geometry.x.ndim, geometry.x.extents, images->dtype)),
-          any_w(builder.any(w, geometry.w.ndim, geometry.w.extents, weights->dtype)),
+          any_x(geometry.settings.channels_last ? x : builder.any(geometry.x.ndim, geometry.x.extents, images->dtype)),
+          any_w(builder.any(geometry.w.ndim, geometry.w.extents, weights->dtype)),
           any_y(geometry.settings.channels_last ? y
-                                                : builder.any(y, geometry.y.ndim, geometry.y.extents, results->dtype)) {
-    }
+                                                : builder.any(geometry.y.ndim, geometry.y.extents, results->dtype)) {}
 
-    bool good() const { return x != nullptr && w != nullptr && y != nullptr && any_x != nullptr && any_y != nullptr; }
+    bool good() const {
+        return x != nullptr && w != nullptr && y != nullptr && any_x != nullptr && any_w != nullptr && any_y != nullptr;
+    }
 };
 
 } // namespace

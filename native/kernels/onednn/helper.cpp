@@ -28,6 +28,7 @@ constexpr Operator kOperators[] = {
     {"layer_norm", build_layer_norm},
     {"linear", build_linear},
     {"local_response_norm", build_local_response_norm},
+    {"lstm", build_lstm},
     {"matmul", build_matmul},
 };
 constexpr int kCount = sizeof(kOperators) / sizeof(*kOperators);

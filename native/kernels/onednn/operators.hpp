@@ -18,6 +18,7 @@ bool build_avg_pool(Builder &builder);
 bool build_layer_norm(Builder &builder);
 bool build_batch_norm(Builder &builder);
 bool build_local_response_norm(Builder &builder);
+bool build_lstm(Builder &builder);
 
 } // namespace ndk::onednn
 #endif // NDK_ONEDNN_OPERATORS_HPP

@@ -131,6 +131,7 @@ ndk_status Program::run(const ndk_call *call) const {
     std::size_t bytes = rounded(scratchpad_bytes);
     for (int i = 0; i < count; ++i) {
         bytes += arguments[i].wanted != nullptr ? rounded(api.memory_desc_get_size(arguments[i].wanted)) : 0;
+        bytes += arguments[i].tensor == kPrepared ? rounded(api.memory_desc_get_size(arguments[i].given)) : 0;
     }
     const Scratch<char> scratch(call->host, static_cast<std::int64_t>(bytes));
     if (bytes > 0 && scratch.get() == nullptr) {
@@ -146,10 +147,16 @@ ndk_status Program::run(const ndk_call *call) const {
     Memory given[kMostArguments];
     for (int i = 0; i < count; ++i) {
         const Argument &argument = arguments[i];
-        const ndk_tensor *tensor = argument.tensor < call->input_count
-                                       ? call->inputs[argument.tensor]
-                                       : call->outputs[argument.tensor - call->input_count];
-        given[i] = execution.memory(argument.given, tensor->data);
+        void *data = next;
+        if (argument.tensor == kPrepared) {
+            prepare(call, next);
+            next += rounded(api.memory_desc_get_size(argument.given));
+        } else {
+            data = (argument.tensor < call->input_count ? call->inputs[argument.tensor]
+                                                        : call->outputs[argument.tensor - call->input_count])
+                       ->data;
+        }
+        given[i] = execution.memory(argument.given, data);
         Memory used = given[i];
         if (argument.wanted != nullptr) {
             used = execution.memory(argument.wanted, next);
@@ -248,13 +255,13 @@ ConstDesc Builder::as_it_is(const ndk_tensor *tensor) {
     return strided(tensor, tensor->ndim, tensor->shape, strides);
 }
 
-ConstDesc Builder::any(ConstDesc of, int ndim, const std::int64_t *shape, std::int32_t dtype) {
+ConstDesc Builder::any(int ndim, const std::int64_t *shape, std::int32_t dtype) {
     Dims extents;
     for (int axis = 0; axis < ndim && axis < kMostDims; ++axis) {
         extents[axis] = shape[axis];
     }
     Desc desc = nullptr;
-    good_ = good_ && of != nullptr &&
+    good_ = good_ &&
             api.memory_desc_create_with_tag(&desc, ndim, extents, data_type_of(dtype), kFormatAny) == status::kSuccess;
     if (!good_) {
         return nullptr;
@@ -298,6 +305,11 @@ void Builder::argument(int role, int tensor, bool output, ConstDesc given) {
     if (reorder != nullptr) {
         api.primitive_desc_destroy(reorder);
     }
+}
+
+void Builder::prepared(int role, ConstDesc given, void (*prepare)(const ndk_call *call, char *to)) {
+    program_.prepare = prepare;
+    argument(role, Program::kPrepared, false, given);
 }
 
 bool Builder::finish() { return good_ && make_primitive(made_, program_.primitive, program_.scratchpad); }

@@ -11,7 +11,7 @@ namespace ndk::onednn {
 
 struct Argument {
     int role = 0;
-    int tensor = 0; // of the call: the inputs, and then the outputs
+    int tensor = 0; // of the call: the inputs, and then the outputs; or kPrepared
     bool output = false;
     Desc given = nullptr;
     Desc wanted = nullptr;       // NULL where that is what is given
@@ -21,14 +21,16 @@ struct Argument {
 
 // Moved by copying its bytes; release() gives back what it holds.
 struct Program {
-    static constexpr int kMostArguments = 8;
+    static constexpr int kMostArguments = 10;
+    static constexpr int kPrepared = -1;
 
     Primitive primitive = nullptr;
     Desc scratchpad = nullptr;
     std::size_t scratchpad_bytes = 0; // of the largest of the primitive's and the reorders'
     Argument arguments[kMostArguments];
     int count = 0;
-    void (*afterwards)(const ndk_call *call) = nullptr; // what is done to the outputs in the end
+    void (*prepare)(const ndk_call *call, char *to) = nullptr; // fills scratch memory for the argument kPrepared
+    void (*afterwards)(const ndk_call *call) = nullptr;        // what is done to the outputs in the end
 
     void release();
     // Scratch memory: that of the primitive, and each tensor once more that it wants in another order.
@@ -50,8 +52,8 @@ public:
     ConstDesc strided(const ndk_tensor *tensor, int ndim, const std::int64_t *shape, const std::int64_t *strides);
     // Of a tensor as it is; NULL where oneDNN has no such tensors
     ConstDesc as_it_is(const ndk_tensor *tensor);
-    // Of the same in whatever order is best
-    ConstDesc any(ConstDesc of, int ndim, const std::int64_t *shape, std::int32_t dtype);
+    // In whatever order is best
+    ConstDesc any(int ndim, const std::int64_t *shape, std::int32_t dtype);
 
     Attributes attributes() const { return attributes_; }
     void then(void (*what)(const ndk_call *call)) { program_.afterwards = what; }
@@ -60,6 +62,8 @@ public:
     PrimitiveDesc *hint() { return &hint_; }
     // To be called in this order: made() is filled, the arguments are named, and finish().
     void argument(int role, int tensor, bool output, ConstDesc given);
+    // Of memory that `prepare` fills before the primitive runs, as `given` says it lies there
+    void prepared(int role, ConstDesc given, void (*prepare)(const ndk_call *call, char *to));
     bool finish();
 
 private:
