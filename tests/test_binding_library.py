@@ -60,12 +60,12 @@ def test_a_shared_object_that_is_no_kernel_library_is_refused() -> None:
 
 def test_another_major_abi_is_refused_with_both_versions(compiler: str, tmp_path: Path) -> None:
     path = build_probe(compiler, tmp_path, PROBE_MAJOR="9")
-    assert f"{path}: speaks kernel ABI 9.7, and this version of the package needs 2.1" in refusal(path)
+    assert f"{path}: speaks kernel ABI 9.7, and this version of the package needs 2.2" in refusal(path)
 
 
 def test_a_library_that_finds_our_abi_foreign_is_refused(compiler: str, tmp_path: Path) -> None:
     path = build_probe(compiler, tmp_path, PROBE_STATUS="NDK_ABI_MISMATCH")
-    assert "speaks kernel ABI of another major version, and this version of the package needs 2.1" in refusal(path)
+    assert "speaks kernel ABI of another major version, and this version of the package needs 2.2" in refusal(path)
 
 
 def test_a_library_that_refuses_to_open_is_named_with_its_status(compiler: str, tmp_path: Path) -> None:

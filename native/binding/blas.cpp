@@ -164,7 +164,7 @@ void open_and_register(const char *name, const std::string &path, const std::str
     fresh.version = (new std::string(version))->c_str(); // threads may still ask for it while the process ends
     found = fresh;
     static const ndk_helper_operator operators[] = {{"matmul", takes_matmul, run_matmul<which>}};
-    static const ndk_helper helper = {sizeof(ndk_helper), 1, name, found.version, operators, nullptr};
+    static const ndk_helper helper = {sizeof(ndk_helper), 1, name, found.version, operators, nullptr, nullptr};
     register_helper(helper);
 }
 

@@ -209,7 +209,7 @@ nb::object where(nb::handle condition_object, nb::handle x1_object, nb::handle x
         const ndk_tensor tensors[] = {chosen.tensor(), a.tensor(), b.tensor(), target.tensor()};
         const ndk_tensor *const inputs[] = {tensors, tensors + 1, tensors + 2};
         const ndk_tensor *const outputs[] = {tensors + 3};
-        const ndk_call call = {services, inputs, outputs, nullptr, nullptr, 3, 1, 0, 0};
+        const ndk_call call = {services, inputs, outputs, nullptr, nullptr, 3, 1, 0, 0, nullptr};
         return find_operator(kernels, "where").run(&call);
     });
 }

@@ -6,12 +6,14 @@
 
 #include <nanobind/nanobind.h>
 
-#include "ndkernels.h"
+#include "packed.hpp"
 
 namespace ndkernels {
 
 namespace nb = nanobind;
 
 nb::object matmul(nb::handle x1, nb::handle x2, nb::handle out);
+// With a right operand that was packed, or not.
+nb::object matmul_packed(nb::handle x1, nb::handle x2, nb::handle out, const Packed *packed);
 
 } // namespace ndkernels

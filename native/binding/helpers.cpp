@@ -103,6 +103,19 @@ void register_helper(const ndk_helper &helper) {
     registered.push_back(&helper);
 }
 
+void forget_weights(std::uint64_t id) {
+    std::vector<const ndk_helper *> helpers;
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        helpers = registered;
+    }
+    for (const ndk_helper *helper : helpers) {
+        if (helper->forget != nullptr) {
+            helper->forget(id);
+        }
+    }
+}
+
 void set_helpers(const HelpersInForce &wanted) {
     if (wanted.names.empty()) {
         throw std::invalid_argument("no name");

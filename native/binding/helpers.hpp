@@ -16,6 +16,9 @@ namespace ndkernels {
 // whose name is taken changes nothing.
 void register_helper(const ndk_helper &helper);
 
+// Tells them that weights are gone which they may have kept something of.
+void forget_weights(std::uint64_t id);
+
 // What is in force for the whole process: {"off"}, {"auto"} (what measurements say; there is no rule yet), or the names
 // of helpers in the order in which they are asked. `origin` says by whom, for messages; empty where nobody did.
 struct HelpersInForce {

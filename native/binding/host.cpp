@@ -57,8 +57,8 @@ void set_features(const std::vector<std::string> &features) {
 
 const ndk_host &host() {
     static const ndk_host services = {
-        sizeof(ndk_host), 0,        nullptr,          host_parallel_for, host_num_threads, host_allocate,
-        host_release,     host_log, host_has_feature,
+        sizeof(ndk_host), sizeof(ndk_call), nullptr,  host_parallel_for, host_num_threads,
+        host_allocate,    host_release,     host_log, host_has_feature,
     };
     return services;
 }

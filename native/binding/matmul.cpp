@@ -4,6 +4,7 @@
 #include "function_call.hpp"
 #include "functions.hpp"
 #include "helpers.hpp"
+#include "operators.hpp"
 
 namespace ndkernels {
 namespace {
@@ -13,6 +14,10 @@ constexpr Dtypes multiplied = floats | one_dtype(NDK_FLOAT16) | one_dtype(NDK_BF
 } // namespace
 
 nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
+    return matmul_packed(x1_object, x2_object, out, nullptr);
+}
+
+nb::object matmul_packed(nb::handle x1_object, nb::handle x2_object, nb::handle out, const Packed *packed) {
     prepare();
     const Argument x1(x1_object, "x1", multiplied);
     const Argument x2(x2_object, "x2", multiplied);
@@ -66,7 +71,8 @@ nb::object matmul(nb::handle x1_object, nb::handle x2_object, nb::handle out) {
         const ndk_tensor to = full.tensor();
         const ndk_tensor *const inputs[] = {&first, &second};
         const ndk_tensor *const outputs[] = {&to};
-        const ndk_call call = {services, inputs, outputs, nullptr, nullptr, 2, 1, 0, 0};
+        const ndk_call call = {services, inputs, outputs, nullptr, nullptr,
+                               2,        1,      0,       0,       packed == nullptr ? nullptr : &packed->get()};
         const ndk_helper_operator *helper = choose("matmul", call);
         return helper != nullptr ? run_helper(*helper, call) : kernels.matmul(services, &first, &second, &to);
     });

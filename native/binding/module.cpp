@@ -21,6 +21,7 @@
 #include "host.hpp"
 #include "library.hpp"
 #include "operators.hpp"
+#include "packed.hpp"
 #include "reductions.hpp"
 #include "result.hpp"
 #include "thread_count.hpp"
@@ -136,6 +137,9 @@ NB_MODULE(_binding, m) {
     m.def("array", &array, nb::arg().none(), nb::arg(), nb::arg() = floats,
           "The memory of an object as a NumPy array; the second argument names it in messages.");
     m.def("call", &call, "Call an operator: (name, inputs, ((shape, dtype, out), ...), integers, numbers).");
+    define_packed(m);
+    m.def("call_packed", &call_packed, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(),
+          "The same with weights that were packed, or None.");
     m.def("operators", &operators, "The names of the operators of the library in use.");
 
     m.def("get_num_threads", &configured_thread_count);
@@ -163,4 +167,5 @@ NB_MODULE(_binding, m) {
     const auto any = nb::arg().none();
     define_reductions(m);
     m.def("matmul", &matmul, any, any, any);
+    m.def("matmul_packed", &matmul_packed, any, any, any, any);
 }

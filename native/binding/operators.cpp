@@ -110,6 +110,11 @@ nb::object array(nb::handle object, const char *name, Dtypes accepted) {
 
 nb::object call(const char *name, nb::tuple inputs, nb::tuple outputs, const std::vector<std::int64_t> &integers,
                 const std::vector<double> &numbers) {
+    return call_packed(name, inputs, outputs, integers, numbers, nullptr);
+}
+
+nb::object call_packed(const char *name, nb::tuple inputs, nb::tuple outputs, const std::vector<std::int64_t> &integers,
+                       const std::vector<double> &numbers, const Packed *packed) {
     prepare();
     const ndk_operator &found = find_operator(table(), name);
     if (inputs.size() > most_tensors || outputs.size() > most_tensors) {
@@ -157,7 +162,8 @@ nb::object call(const char *name, nb::tuple inputs, nb::tuple outputs, const std
                                         static_cast<std::int32_t>(inputs.size()),
                                         static_cast<std::int32_t>(outputs.size()),
                                         static_cast<std::int32_t>(integers.size()),
-                                        static_cast<std::int32_t>(numbers.size())};
+                                        static_cast<std::int32_t>(numbers.size()),
+                                        packed == nullptr ? nullptr : &packed->get()};
     ndk_status status = NDK_OK;
     {
         const Unlocked unlocked(elements >= elements_worth_unlocking);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "packed.hpp"
 
 namespace ndkernels {
 
@@ -27,6 +28,10 @@ const ndk_operator &find_operator(const ndk_table &table, const char *name);
 // operator.
 nb::object call(const char *name, nb::tuple inputs, nb::tuple outputs, const std::vector<std::int64_t> &integers,
                 const std::vector<double> &numbers);
+
+// The same with weights among the inputs that were packed, or none.
+nb::object call_packed(const char *name, nb::tuple inputs, nb::tuple outputs, const std::vector<std::int64_t> &integers,
+                       const std::vector<double> &numbers, const Packed *packed);
 
 // The names of the operators of the library in use.
 nb::list operators();

@@ -151,7 +151,7 @@ nb::object deviation(nb::handle x, nb::handle axis, nb::handle keepdims, nb::han
                   [&](const ndk_table &kernels, const ndk_host *services, const ndk_tensor &in, const ndk_tensor &to) {
                       const ndk_tensor *inputs[] = {&in};
                       const ndk_tensor *outputs[] = {&to};
-                      const ndk_call call = {services, inputs, outputs, nullptr, &correction, 1, 1, 0, 1};
+                      const ndk_call call = {services, inputs, outputs, nullptr, &correction, 1, 1, 0, 1, nullptr};
                       return find_operator(kernels, root ? "standard_deviation" : "variance").run(&call);
                   });
 }

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define NDK_ABI_MAJOR 2
-#define NDK_ABI_MINOR 1
+#define NDK_ABI_MINOR 2
 
 /* Largest number of dimensions of a tensor (NumPy 2 allows 64; 32 was its limit before). */
 #define NDK_MAX_NDIM 32
@@ -91,8 +91,8 @@ typedef enum ndk_log_level {
 /* What the host does for a kernel library. It lives as long as the process. */
 typedef struct ndk_host {
     uint32_t struct_size; /* sizeof(ndk_host) of the side that made it */
-    uint32_t reserved;
-    void *context; /* first argument of every service */
+    uint32_t call_size; /* sizeof(ndk_call) of that side; 0 before minor version 2, where a call ends before `packed` */
+    void *context;      /* first argument of every service */
 
     /* Calls task(argument, i) once for each i in [0, count), on up to `num_threads` threads, and returns when all are
        done. A task may call parallel_for itself; the inner one then runs on the calling thread alone. */
@@ -171,6 +171,25 @@ typedef enum ndk_reduce_op {
 } ndk_reduce_op;
 
 /*
+ * Weights that many calls share, and what was made of them once. The weights themselves are among the inputs of each
+ * call all the same, so whoever cannot use the rest leaves it alone.
+ *
+ * `data` is the kernel library's: an operator NAME_pack makes it, which is there for matmul (and for linear, whose
+ * weights are matmul's right operand transposed), convolution, lstm and gru. It is called twice: with an int64 output
+ * of no dimensions, where it writes how many bytes it wants, 0 where a copy would gain nothing; and with an int8 output
+ * of so many bytes, at a multiple of 64, which it fills. It begins with what it was made by and of. A library that is
+ * handed something else computes from the weights.
+ *
+ * `id` is for helpers, which may keep weights in an order of their own under this number: no other weights of the
+ * process ever have it. ndk_helper.forget says when they are gone.
+ */
+typedef struct ndk_packed {
+    uint64_t id;
+    const void *data; /* NULL where a copy gains nothing */
+    int64_t size;     /* bytes */
+} ndk_packed;
+
+/*
  * One call of an operator. How many tensors, integers and numbers there are, and what they mean, is said where the
  * operator is implemented; one that was given others answers NDK_INVALID_ARGUMENT. No output overlaps an input or
  * another output.
@@ -185,6 +204,7 @@ typedef struct ndk_call {
     int32_t output_count;
     int32_t integer_count;
     int32_t number_count;
+    const ndk_packed *packed; /* of the weights among the inputs, or NULL; look at call_size of the host first */
 } ndk_call;
 
 typedef struct ndk_operator {
@@ -225,6 +245,10 @@ typedef struct ndk_helper {
     /* NULL where nothing is kept between calls; else it says how often what was kept was of use, how often it was not
      * there, how often something was given up for something new, and how much is kept. */
     void (*count)(int64_t (*counters)[4]);
+
+    /* NULL where nothing is kept of ndk_packed.id; else it frees what is. Comes from any thread, also for weights that
+     * no call had; no call with them is going on, and none will come. */
+    void (*forget)(uint64_t id);
 } ndk_helper;
 
 /* The address of a function of a library that the host has opened, or NULL. */

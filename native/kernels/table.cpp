@@ -5,6 +5,7 @@
 
 #include "call.hpp"
 #include "kernels.hpp"
+#include "packed.hpp"
 #ifdef NDK_ONEDNN
 #include "onednn/helper.hpp"
 #endif
@@ -12,6 +13,8 @@
 #if !defined(NDK_CLASSIFIER) || !defined(NDK_VERSION)
 #error "the build defines NDK_CLASSIFIER and NDK_VERSION as string literals"
 #endif
+
+const char ndk::kLibraryName[kLibraryNameSize] = NDK_CLASSIFIER " " NDK_VERSION;
 
 namespace {
 

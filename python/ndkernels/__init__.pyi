@@ -59,6 +59,7 @@ from ndkernels._normalization import layer_norm_backward as layer_norm_backward
 from ndkernels._normalization import local_response_norm as local_response_norm
 from ndkernels._normalization import local_response_norm_backward as local_response_norm_backward
 from ndkernels._normalization import rms_norm as rms_norm
+from ndkernels._prepack import prepack as prepack
 from ndkernels._recurrent import gru as gru
 from ndkernels._recurrent import gru_backward as gru_backward
 from ndkernels._recurrent import lstm as lstm
@@ -180,6 +181,7 @@ __all__ = [
     "negative",
     "not_equal",
     "power",
+    "prepack",
     "prod",
     "relu",
     "rms_norm",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["matmul"]
 
+# PackedWeights, once there are any: nobody pays for the import of what is not used.
+packed_types: set[type] = set()
+
 
 def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]:
     """Multiply matrices, or stacks of them.
@@ -23,7 +26,7 @@ def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     x1, x2
         Arrays of one dtype (float32, float64, float16, bfloat16 or int8), of shapes (..., m, k) and (..., k, n), whose
         leading axes broadcast as in NumPy; any strides, so that a transposed view costs nothing. A vector is a row on
-        the left and a column on the right. NumPy arrays and anything else in CPU memory with `__dlpack__` or the
+        the left and a column on the right. x2 may be prepacked. NumPy arrays and anything else in CPU memory with `__dlpack__` or the
         buffer protocol.
     out
         Where the result goes: a writable array of the result's shape and dtype. It may share memory with the inputs.
@@ -48,4 +51,6 @@ def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     >>> matmul(np.float32([[1, 2], [3, 4]]), np.float32([1, 10]))
     array([21., 43.], dtype=float32)
     """
+    if type(x2) in packed_types:
+        return _binding.matmul_packed(x1, x2.weight, out, x2.buffers_for("matmul", "x2")[0])  # type: ignore[union-attr]
     return _binding.matmul(x1, x2, out)

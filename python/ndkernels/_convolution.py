@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ndkernels import _binding
 from ndkernels._checks import array, integer, integers, optional_array, same_dtype
+from ndkernels._packed import PackedWeights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ __all__ = [
     "im2col",
 ]
 
-_LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
+LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
 _AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-class _Geometry:
+class Geometry:
     """Where the weights meet the images along the spatial axes: the checked arguments of one call."""
 
     def __init__(
@@ -101,6 +102,10 @@ class _Geometry:
             *((0,) * missing + begin),
         )
 
+    def packed_options(self) -> dict[str, Any]:
+        """Return what weights are packed for."""
+        return {"stride": self.stride, "dilation": self.dilation, "groups": self.groups}
+
     def split(self, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
         """Return batch, channels and spatial extents of a shape."""
         if self.channels_last:
@@ -114,14 +119,14 @@ class _Geometry:
 
 def _channels_last(layout: Any, spatial: int) -> bool:
     """Return whether a layout has the channels at the end."""
-    first, last = _LAYOUTS[spatial]
+    first, last = LAYOUTS[spatial]
     if layout not in {"NCHW", "NHWC", first, last}:
         kind = ValueError if isinstance(layout, str) else TypeError
         raise kind(f"layout: got {layout!r}; accepted are {first!r} and {last!r}. Pass one of these.")
     return bool(layout[-1] == "C")
 
 
-def _images(x: Any, name: str, spatial: int) -> NDArray[Any]:
+def images(x: Any, name: str, spatial: int) -> NDArray[Any]:
     x = array(x, name)
     if x.ndim != spatial + 2:
         raise ValueError(
@@ -131,7 +136,7 @@ def _images(x: Any, name: str, spatial: int) -> NDArray[Any]:
     return x  # type: ignore[no-any-return]
 
 
-def _check_channels(groups: int, channels: int, weight: NDArray[Any]) -> None:
+def check_channels(groups: int, channels: int, weight: NDArray[Any]) -> None:
     """Refuse weights that do not fit the channels that they are convolved with."""
     if weight.shape[0] % groups:
         raise ValueError(
@@ -153,28 +158,35 @@ def _convolve(
     spatial: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, layout: Any,
     out: Any,
 ) -> Any:  # fmt: skip
-    x = _images(x, "x", spatial)
-    weight = _images(weight, "weight", spatial)
+    x = images(x, "x", spatial)
+    given = weight
+    if isinstance(given, PackedWeights):
+        given.check_op(f"conv{spatial}d")
+    weight = images(weight.weight if isinstance(given, PackedWeights) else weight, "weight", spatial)
     bias = optional_array(bias, "bias")
     same_dtype(x.dtype, weight=weight, bias=bias)
-    geometry = _Geometry(spatial, weight.shape[2:], stride, padding, dilation, groups, layout)
+    geometry = Geometry(spatial, weight.shape[2:], stride, padding, dilation, groups, layout)
     batch, channels, extents = geometry.split(x.shape)
-    _check_channels(geometry.groups, channels, weight)
+    check_channels(geometry.groups, channels, weight)
     _check_bias(bias, weight.shape[0])
     shape = geometry.join(batch, weight.shape[0], geometry.result(extents))
-    return _binding.call("convolution", (x, weight, bias), ((shape, x.dtype, out),), geometry.settings(), ())
+    packed = None
+    if isinstance(given, PackedWeights):
+        (packed,) = given.buffers_for(f"conv{spatial}d", **geometry.packed_options())
+    outputs = ((shape, x.dtype, out),)
+    return _binding.call_packed("convolution", (x, weight, bias), outputs, geometry.settings(), (), packed)
 
 
 def _convolve_backward(
     spatial: int, grad_out: Any, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any, layout: Any
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    grad_out = _images(grad_out, "grad_out", spatial)
-    x = _images(x, "x", spatial)
-    weight = _images(weight, "weight", spatial)
+    grad_out = images(grad_out, "grad_out", spatial)
+    x = images(x, "x", spatial)
+    weight = images(weight, "weight", spatial)
     same_dtype(x.dtype, grad_out=grad_out, weight=weight)
-    geometry = _Geometry(spatial, weight.shape[2:], stride, padding, dilation, groups, layout)
+    geometry = Geometry(spatial, weight.shape[2:], stride, padding, dilation, groups, layout)
     batch, channels, extents = geometry.split(x.shape)
-    _check_channels(geometry.groups, channels, weight)
+    check_channels(geometry.groups, channels, weight)
     shape = geometry.join(batch, weight.shape[0], geometry.result(extents))
     _check_gradient(grad_out, shape)
     settings = geometry.settings()
@@ -195,7 +207,7 @@ def _check_gradient(grad_out: NDArray[Any], shape: tuple[int, ...]) -> None:
         )
 
 
-def _bias_gradient(grad_out: NDArray[Any], geometry: _Geometry) -> NDArray[Any]:
+def _bias_gradient(grad_out: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
     from ndkernels import sum as total
 
     channel_axis = grad_out.ndim - 1 if geometry.channels_last else 1
@@ -204,7 +216,7 @@ def _bias_gradient(grad_out: NDArray[Any], geometry: _Geometry) -> NDArray[Any]:
 
 def conv1d(
     x: Array,
-    weight: Array,
+    weight: Array | PackedWeights,
     bias: Array | None = None,
     /,
     *,
@@ -230,7 +242,7 @@ def conv1d(
 
 def conv2d(
     x: Array,
-    weight: Array,
+    weight: Array | PackedWeights,
     bias: Array | None = None,
     /,
     *,
@@ -249,7 +261,7 @@ def conv2d(
         Images (batch, channels, height, width), or (batch, height, width, channels) with layout 'NHWC'; of float32 or
         float64.
     weight
-        (filters, channels / groups, height, width) for every layout, of x's dtype.
+        (filters, channels / groups, height, width) for every layout, of x's dtype; or what `prepack` made of it.
     bias
         One element per filter, of x's dtype.
     stride
@@ -298,7 +310,7 @@ def conv2d(
 
 def conv3d(
     x: Array,
-    weight: Array,
+    weight: Array | PackedWeights,
     bias: Array | None = None,
     /,
     *,
@@ -395,10 +407,10 @@ class _Transposed:
         self, x: Any, weight: Any, stride: Any, padding: Any, output_padding: Any, dilation: Any, groups: Any,
         layout: Any,
     ) -> None:  # fmt: skip
-        self.x = x = _images(x, "x", 2)
-        self.weight = weight = _images(weight, "weight", 2)
+        self.x = x = images(x, "x", 2)
+        self.weight = weight = images(weight, "weight", 2)
         same_dtype(x.dtype, weight=weight)
-        self.geometry = geometry = _Geometry(
+        self.geometry = geometry = Geometry(
             2, weight.shape[2:], stride, integers(padding, 2, "padding"), dilation, groups, layout
         )
         more = integers(output_padding, 2, "output_padding")
@@ -530,15 +542,15 @@ def conv_transpose2d_backward(
         as `conv_transpose2d` does, and for a `grad_out` of another shape.
     """
     checked = _Transposed(x, weight, stride, padding, output_padding, dilation, groups, layout)
-    grad_out = _images(grad_out, "grad_out", 2)
+    grad_out = images(grad_out, "grad_out", 2)
     same_dtype(checked.x.dtype, grad_out=grad_out)
     _check_gradient(grad_out, checked.shape)
-    images, settings = checked.x, checked.geometry.settings()
+    forward, settings = checked.x, checked.geometry.settings()
     grad_x = _binding.call(
-        "convolution", (grad_out, checked.weight, None), ((images.shape, images.dtype, None),), settings, ()
+        "convolution", (grad_out, checked.weight, None), ((forward.shape, forward.dtype, None),), settings, ()
     )
     grad_weight = _binding.call(
-        "convolution_weight_gradient", (images, grad_out), ((checked.weight.shape, images.dtype, None),), settings, ()
+        "convolution_weight_gradient", (forward, grad_out), ((checked.weight.shape, forward.dtype, None),), settings, ()
     )
     return grad_x, grad_weight, _bias_gradient(grad_out, checked.geometry)
 
@@ -586,9 +598,9 @@ def im2col(
     array([[[1., 2.],
             [2., 3.]]], dtype=float32)
     """
-    x = _images(x, "x", 2)
+    x = images(x, "x", 2)
     kernel = integers(kernel_size, 2, "kernel_size", least=1)
-    geometry = _Geometry(2, kernel, stride, integers(padding, 2, "padding"), dilation, 1, "NCHW")
+    geometry = Geometry(2, kernel, stride, integers(padding, 2, "padding"), dilation, 1, "NCHW")
     height, width = geometry.result(x.shape[2:])
     shape = (x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
     return _binding.call(  # type: ignore[no-any-return]

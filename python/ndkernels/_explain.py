@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ndkernels
 from ndkernels import _binding
+from ndkernels._packed import PackedWeights
 from variantkit import loader
 from variantkit._record import Record
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "explain"]
 
-_NO_OPERATORS = {"explain", "get_num_threads", "helpers", "set_num_threads", "show_config"}
+_NO_OPERATORS = {"explain", "get_num_threads", "helpers", "prepack", "set_num_threads", "show_config"}
 
 
 class Explanation(Record):
@@ -43,7 +44,9 @@ class Explanation(Record):
         return f"{self.op} of {self.dtype} {arguments}: {who}\n  {self.reason}"
 
 
-def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **options: Any) -> Explanation:
+def explain(
+    op: str, /, *shapes: tuple[int, ...] | PackedWeights, dtype: str = "float32", **options: Any
+) -> Explanation:
     """Say which implementation a call with contiguous arrays would use, and why; no kernel computes.
 
     Parameters
@@ -51,7 +54,7 @@ def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **opti
     op
         The name of a function of this package, such as 'matmul'.
     shapes
-        The shapes of its arrays, in the order of its arguments. Memory for them is asked of the system, but no kernel
+        The shapes of its arrays, in the order of its arguments; or what `prepack` made of weights. Memory for them is asked of the system, but no kernel
         touches it. A function that does a part of its work with NumPy does that part, with numbers that mean nothing.
     dtype
         The name of the one dtype that all of them have.
@@ -84,7 +87,7 @@ def explain(op: str, /, *shapes: tuple[int, ...], dtype: str = "float32", **opti
     import numpy as np
 
     kind = _dtype(dtype)
-    arrays = [np.empty(_shape(shape), kind) for shape in shapes]
+    arrays: list[Any] = [each if isinstance(each, PackedWeights) else np.empty(_shape(each), kind) for each in shapes]
 
     def call() -> None:
         # The arrays have whatever was in memory, of which NumPy would warn.

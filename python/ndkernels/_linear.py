@@ -6,6 +6,7 @@ from math import prod
 
 from ndkernels import _binding
 from ndkernels._checks import array, choice, optional_array, same_dtype
+from ndkernels._packed import PackedWeights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _check(x: NDArray[Any], weight: NDArray[Any]) -> None:
 
 def linear(
     x: Array,
-    weight: Array,
+    weight: Array | PackedWeights,
     /,
     bias: Array | None = None,
     *,
@@ -48,7 +49,7 @@ def linear(
     x
         An array of float32, float64, float16 or bfloat16 of shape (..., in_features); any strides.
     weight
-        An array of the same dtype of shape (out_features, in_features).
+        An array of the same dtype of shape (out_features, in_features), or what `prepack` made of one.
     bias
         An array of the same dtype of shape (out_features,), or None.
     activation
@@ -79,6 +80,9 @@ def linear(
     >>> linear(np.float32([1, 2]), np.float32([[1, 1], [-1, 0]]), activation="relu")
     array([3., 0.], dtype=float32)
     """
+    packed = None
+    if isinstance(weight, PackedWeights):
+        packed, weight = weight.buffers_for("linear")[0], weight.weight
     x, weight, bias = array(x, "x", _DTYPES), array(weight, "weight", _DTYPES), optional_array(bias, "bias", _DTYPES)
     _check(x, weight)
     same_dtype(x.dtype, bias=bias)
@@ -89,7 +93,8 @@ def linear(
         )
     number = 0 if activation is None else 1 + choice(activation, "activation", _ACTIVATIONS)
     result = (*x.shape[:-1], weight.shape[0])
-    return _binding.call("linear", (x, weight, bias), ((result, x.dtype, out),), (number,), ())  # type: ignore[no-any-return]
+    outputs = ((result, x.dtype, out),)
+    return _binding.call_packed("linear", (x, weight, bias), outputs, (number,), (), packed)  # type: ignore[no-any-return]
 
 
 def linear_backward(grad_out: Array, x: Array, weight: Array, /) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -65,6 +65,7 @@ MODULES = {
     "max_pool3d_backward": "_max_pooling",
     "mean": "_reductions",
     "min": "_extrema",
+    "prepack": "_prepack",
     "prod": "_reductions",
     "rms_norm": "_normalization",
     "softmax": "_softmax",

@@ -7,6 +7,7 @@ import numpy as np
 from ndkernels import _binding
 from ndkernels._checks import array, flag, integer, optional_array, same_dtype
 from ndkernels._contractions import matmul
+from ndkernels._packed import PackedWeights
 from ndkernels._reductions import sum  # noqa: A004 -- the standard's name
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ __all__ = ["gru", "gru_backward", "lstm", "lstm_backward"]
 
 def lstm(
     x: Array,
-    weights: Sequence[Any],
+    weights: Sequence[Any] | PackedWeights,
     /,
     *,
     initial: tuple[Array, Array] | None = None,
@@ -51,7 +52,7 @@ def lstm(
         For each layer and, within it, each direction (forward first) a tuple (w_ih, w_hh, b_ih, b_hh) of x's dtype and of
         shapes (4 * hidden, features), (4 * hidden, hidden), (4 * hidden,), (4 * hidden,). The features of a later layer
         are the outputs of the one before. A bias may be None, and the tuple may end before the biases. One such tuple
-        alone stands for a single layer in one direction.
+        alone stands for a single layer in one direction. Or what `prepack` made of all that.
     initial
         The states (h, c) before the first step, each of shape (layers * directions, batch, hidden), without the axis of
         the batch where x has none. None stands for zeros.
@@ -141,7 +142,7 @@ def lstm_backward(
 
 def gru(
     x: Array,
-    weights: Sequence[Any],
+    weights: Sequence[Any] | PackedWeights,
     /,
     *,
     initial: Array | None = None,
@@ -169,7 +170,7 @@ def gru(
         For each layer and, within it, each direction (forward first) a tuple (w_ih, w_hh, b_ih, b_hh) of x's dtype and of
         shapes (3 * hidden, features), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,). The features of a later layer
         are the outputs of the one before. A bias may be None, and the tuple may end before the biases. One such tuple
-        alone stands for a single layer in one direction.
+        alone stands for a single layer in one direction. Or what `prepack` made of all that.
     initial
         The state h before the first step, of shape (layers * directions, batch, hidden), without the axis of the batch
         where x has none. None stands for zeros.
@@ -259,6 +260,31 @@ _LSTM = _Cell("lstm", 4, 2)
 _GRU = _Cell("gru", 3, 1)
 
 
+def pack_network(
+    name: str, weights: Any, layers: Any, bidirectional: Any
+) -> tuple[list[Weights], dict[str, Any], tuple[_binding.Packed, ...]]:
+    """Return copies of the weights, what they are packed for, and each layer packed; raises as `lstm` for weights."""
+    first: Any = weights
+    while isinstance(first, (tuple, list)) and first:
+        first = first[0]
+    first = array(first, "weights[0][0] (w_ih)")
+    x = np.empty((0, first.shape[-1] if first.ndim else 0), first.dtype)
+    network = _Network(_LSTM if name == "lstm" else _GRU, x, weights, None, bidirectional, layers, False)
+    copies: list[Any] = []
+    for each in network.weights:
+        copies.append(tuple(None if part is None else part.copy(order="C") for part in each))
+        for part in copies[-1]:
+            if part is not None:
+                part.flags.writeable = False
+    buffers = []
+    for layer in range(network.layers):
+        inputs: list[Any] = []
+        for each in copies[layer * network.directions : (layer + 1) * network.directions]:
+            inputs.extend(each)
+        buffers.append(_binding.Packed(f"{name}_pack", tuple(inputs), []))
+    return copies, {"layers": network.layers, "bidirectional": network.directions == 2}, tuple(buffers)
+
+
 class _Network:
     """The arguments that forward and backward share, checked."""
 
@@ -266,7 +292,7 @@ class _Network:
         self,
         cell: _Cell,
         x: Array,
-        weights: Sequence[Any],
+        weights: Sequence[Any] | PackedWeights,
         sequence_lengths: Any,
         bidirectional: bool,
         layers: int,
@@ -288,6 +314,12 @@ class _Network:
         self.steps: int = steps
         self.batch: int = batch if self.batched else 1
         self.single = False
+        self.packed: tuple[_binding.Packed, ...] = ()
+        if isinstance(weights, PackedWeights):
+            self.packed = weights.buffers_for(
+                cell.name, "weights", layers=self.layers, bidirectional=self.directions == 2
+            )
+            weights = weights.weight
         self.weights = self._weights(weights)
         self.hidden: int = self.weights[0][1].shape[1]
         self.lengths = self._lengths(sequence_lengths)
@@ -400,7 +432,9 @@ class _Network:
                 if self.cell.states == 2:
                     shapes.append(((self.directions, self.steps, self.batch, self.hidden), None))
             outputs = tuple((shape, self.x.dtype, given) for shape, given in shapes)
-            results = _binding.call(self.cell.name, tuple(inputs), outputs, (int(self.batch_first),), ())
+            packed = self.packed[layer] if self.packed else None
+            numbers = (int(self.batch_first),)
+            results = _binding.call_packed(self.cell.name, tuple(inputs), outputs, numbers, (), packed)
             if kept is not None:
                 kept.append((sequence, results[0], *results[1 + self.cell.states :]))
             sequence = results[0]

@@ -6,6 +6,8 @@
 //
 // convolution: inputs x (batch, channels, ...), weight (filters, channels / groups, ...), bias (filters) or none;
 //   outputs y (batch, filters, ...).
+// convolution_pack: inputs weight, and x and y of the calls that are to come, or none of both, whose elements are not
+//   looked at; output as ndk_packed says.
 // convolution_input_gradient: inputs grad_y, weight, bias (channels) or none; outputs grad_x. With a bias it is what is
 //   called a transposed convolution.
 // convolution_weight_gradient: inputs grad_y, x; outputs grad_weight.
@@ -63,8 +65,32 @@ ndk_status operators::convolution(const ndk_call *call) {
     if (const ndk_status status = check_volumes(x, w, y, bias, settings); status != NDK_OK) {
         return status;
     }
-    return x->dtype == NDK_FLOAT32 ? run(call->host, problem_of<float>(x, w, y, bias, settings))
-                                   : run(call->host, problem_of<double>(x, w, y, bias, settings));
+    return x->dtype == NDK_FLOAT32 ? run(call->host, problem_of<float>(x, w, y, bias, settings), call)
+                                   : run(call->host, problem_of<double>(x, w, y, bias, settings), call);
+}
+
+ndk_status operators::convolution_pack(const ndk_call *call) {
+    if (const ndk_status status = check_call(call, 3, 2, 1, kSettings, 0); status != NDK_OK) {
+        return status;
+    }
+    const Settings settings(call->integers);
+    const ndk_tensor *w = call->inputs[0];
+    if ((call->inputs[1] == nullptr) != (call->inputs[2] == nullptr)) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    const bool images = call->inputs[1] != nullptr;
+    const ndk_tensor *x = images ? call->inputs[1] : w;
+    const ndk_tensor *y = images ? call->inputs[2] : w;
+    if (images) {
+        if (const ndk_status status = check_volumes(x, w, y, nullptr, settings); status != NDK_OK) {
+            return status;
+        }
+    } else if (w->ndim < 3 || w->ndim > 2 + kAxes || !is_float(w->dtype) || !countable(Volume(w, false)) ||
+               settings.groups < 1 || w->shape[0] % settings.groups != 0) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    return w->dtype == NDK_FLOAT32 ? pack_filters(call, problem_of<float>(x, w, y, nullptr, settings), images)
+                                   : pack_filters(call, problem_of<double>(x, w, y, nullptr, settings), images);
 }
 
 ndk_status operators::convolution_input_gradient(const ndk_call *call) {

@@ -6,6 +6,7 @@
 #define NDK_CONVOLUTION_RUN_HPP
 
 #include "depthwise.hpp"
+#include "packed_filters.hpp"
 #include "product.hpp"
 #include "winograd.hpp"
 
@@ -73,9 +74,9 @@ ndk_status run_depthwise(const ndk_host *host, const Problem<T> &problem, const 
     return out_of_memory ? NDK_OUT_OF_MEMORY : NDK_OK;
 }
 
-// y = convolution. Nothing is computed where y is empty.
+// y = convolution. Nothing is computed where y is empty. `call` is the one that may have the weights packed, or null.
 template <typename T>
-ndk_status run(const ndk_host *host, const Problem<T> &problem) {
+ndk_status run(const ndk_host *host, const Problem<T> &problem, const ndk_call *call = nullptr) {
     if (problem.batch * problem.groups * problem.filters * problem.pixels() == 0) {
         return NDK_OK;
     }
@@ -84,14 +85,16 @@ ndk_status run(const ndk_host *host, const Problem<T> &problem) {
     }
     if constexpr (sizeof(T) == sizeof(float)) {
         if (worth_winograd(problem)) {
+            const float *weights =
+                call == nullptr ? nullptr : packed_weights<float>(call, key_of(PackedKind::kWinograd, problem));
             bool finite = true;
-            const ndk_status status = run_winograd(host, problem, finite);
+            const ndk_status status = run_winograd(host, problem, weights, finite);
             if (finite || status != NDK_OK) {
                 return status;
             }
         }
     }
-    return run_product(host, problem);
+    return run_product(host, call == nullptr ? problem : with_packed_filters(call, problem));
 }
 
 } // namespace ndk::convolution

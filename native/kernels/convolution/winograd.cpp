@@ -203,8 +203,8 @@ private:
 
 } // namespace
 
-bool worth_winograd(const Problem<float> &problem) {
-    if (problem.kernel[0] != 1 || problem.stride[0] != 1 || problem.pad[0] != 0 || problem.in[0] < problem.out[0]) {
+bool may_winograd(const Problem<float> &problem) {
+    if (problem.kernel[0] != 1 || problem.stride[0] != 1) {
         return false;
     }
     for (int axis = 1; axis < kAxes; ++axis) {
@@ -212,7 +212,11 @@ bool worth_winograd(const Problem<float> &problem) {
             return false;
         }
     }
-    if (problem.channels < 8 || problem.filters < 8 || problem.channels > 1024) {
+    return problem.channels >= 8 && problem.filters >= 8 && problem.channels <= 1024;
+}
+
+bool worth_winograd(const Problem<float> &problem) {
+    if (!may_winograd(problem) || problem.pad[0] != 0 || problem.in[0] < problem.out[0]) {
         return false;
     }
     const Winograd winograd(problem);
@@ -231,12 +235,32 @@ bool worth_winograd(const Problem<float> &problem) {
     return products + transforms < product;
 }
 
-ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, bool &finite) {
+std::int64_t winograd_size(const Problem<float> &problem) {
+    return problem.groups * Winograd(problem).stored_weights();
+}
+
+void transform_weights(const ndk_host *host, const Problem<float> &problem, float *to) {
+    const Winograd winograd(problem);
+    const std::int64_t blocks = winograd.stored_weights() / kWeightBlock;
+    const std::int64_t channel_blocks = blocks / winograd.filter_blocks();
+    const std::int64_t count = problem.groups * blocks;
+    constexpr std::int64_t kGrain = 8; // blocks that are worth another thread
+    const std::int64_t hands = parts_for(host, count / kGrain);
+    parallel_for(host, hands, [&](std::int64_t hand) {
+        const std::int64_t end = part_begin(count, hands, hand + 1, 1);
+        for (std::int64_t i = part_begin(count, hands, hand, 1); i < end; ++i) {
+            winograd.transform_filters(i / blocks, i % blocks / channel_blocks, i % channel_blocks,
+                                       to + i * kWeightBlock);
+        }
+    });
+}
+
+ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, const float *weights, bool &finite) {
     const Winograd winograd(problem);
     const auto work = static_cast<double>(problem.groups) * static_cast<double>(problem.channels) *
                       static_cast<double>(problem.filters) * static_cast<double>(winograd.padded_tiles() + 32);
     const std::int64_t parts = parts_for(host, work < 1e9 ? static_cast<std::int64_t>(work / 50000) : 20000);
-    const bool stored = winograd.blocks() > 1;
+    const bool stored = winograd.blocks() > 1 && weights == nullptr;
     const std::int64_t wanted = parts == 1 ? 1 : 4 * parts;
     const std::int64_t down = winograd.blocks() >= wanted ? 1 : least(winograd.filter_blocks(), wanted);
     const std::int64_t pieces = winograd.blocks() * down;
@@ -264,8 +288,9 @@ ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, boo
         parallel_for(host, dealers, [&](std::int64_t dealer) {
             const Scratch<float> input(host, winograd.input_elements());
             const Scratch<float> products(host, winograd.product_elements());
-            const Scratch<float> block(host, stored ? 0 : kWeightBlock);
-            if (input.get() == nullptr || products.get() == nullptr || (!stored && block.get() == nullptr)) {
+            const Scratch<float> block(host, stored || weights != nullptr ? 0 : kWeightBlock);
+            if (input.get() == nullptr || products.get() == nullptr ||
+                (!stored && weights == nullptr && block.get() == nullptr)) {
                 __atomic_store_n(&out_of_memory, true, __ATOMIC_RELAXED);
                 return;
             }
@@ -275,7 +300,8 @@ ndk_status run_winograd(const ndk_host *host, const Problem<float> &problem, boo
                 const std::int64_t tiles = piece / down;
                 const std::int64_t until = least((tiles + 1) * down, end);
                 if (!winograd.run(group, tiles, part_begin(winograd.filter_blocks(), down, piece - tiles * down, 1),
-                                  part_begin(winograd.filter_blocks(), down, until - tiles * down, 1), all.get(),
+                                  part_begin(winograd.filter_blocks(), down, until - tiles * down, 1),
+                                  weights != nullptr ? weights + group * winograd.stored_weights() : all.get(),
                                   block.get(), input.get(), products.get())) {
                     __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
                 }

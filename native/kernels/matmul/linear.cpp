@@ -5,8 +5,10 @@
 //
 // out = activation(x weight^T + bias), the definition of torch.nn.functional.linear, in one pass over out: bias and
 // activation are applied to each tile while it is in the cache, for 16-bit floats before they are rounded.
+// Packed weights are what matmul_pack makes of the transposed weight.
 // Scratch memory: that of gemm.hpp for each thread, and n elements for the bias.
 #include "call.hpp"
+#include "gemm/packed_right.hpp"
 #include "gemm/parallel.hpp"
 
 namespace ndk {
@@ -78,6 +80,9 @@ ndk_status linear_typed(const ndk_call *call) {
     }
     product.epilogue.activation = static_cast<Activation>(call->integers[0]);
     const bool swapped = product.n == 1 || (product.m != 1 && product.c.column != 1 && product.c.row == 1);
+    if (!swapped) {
+        use_packed_right(call, product);
+    }
     return multiply_all(call->host, rows.size, swapped ? product.transposed() : product,
                         [&](std::int64_t index, Product<T> &one) {
                             const Cursor<2> cursor(rows, index);

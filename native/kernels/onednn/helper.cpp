@@ -99,7 +99,7 @@ ndk_status open(const ndk_host * /*host*/, ndk_find_symbol find, void *library, 
     api = found;
     opened_in = getpid();
     fill<0>();
-    helper = {sizeof(ndk_helper), kCount, "onednn", version, operators, count};
+    helper = {sizeof(ndk_helper), kCount, "onednn", version, operators, count, nullptr};
     *result = &helper;
     return NDK_OK;
 }

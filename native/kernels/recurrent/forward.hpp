@@ -27,14 +27,22 @@ public:
         : host_(host), layer_(layer), blocks_(round_up(layer.hidden, kTileColumns<T>) / kTileColumns<T>),
           state_row_(row_stride<T>(layer.hidden)), x_row_(row_stride<T>(layer.inputs)) {}
 
-    ndk_status run() const {
-        const std::int64_t panel = Cell::kGates * kTileColumns<T>;
-        const std::int64_t weights = blocks_ * panel * (layer_.inputs + layer_.hidden) + blocks_ * kSlot * kSlots;
-        const Scratch<T> packed(host_, layer_.directions * weights);
-        if (packed.get() == nullptr) {
+    // Elements of packed weights.
+    std::int64_t packed_size() const { return layer_.directions * direction_size(); }
+    void pack(T *packed) const { pack_directions(packed, direction_size()); }
+
+    // `kept` are packed weights, or null.
+    ndk_status run(const T *kept) const {
+        const std::int64_t weights = direction_size();
+        const Scratch<T> scratch_weights(host_, kept != nullptr ? 0 : packed_size());
+        if (kept == nullptr && scratch_weights.get() == nullptr) {
             return NDK_OUT_OF_MEMORY;
         }
-        pack(packed.get(), weights);
+        if (kept == nullptr) {
+            pack(scratch_weights.get());
+        }
+        const T *const packed = kept != nullptr ? kept : scratch_weights.get();
+        const std::int64_t panel = Cell::kGates * kTileColumns<T>;
 
         // In units of 1024 multiplications, so that nothing overflows.
         const std::int64_t step_work = blocks_ * panel * (layer_.inputs + layer_.hidden) / 1024 + 1;
@@ -60,13 +68,8 @@ public:
                 const int direction = static_cast<int>(job / blocks);
                 const Rows block(layer_, part_begin(layer_.batch, blocks, job % blocks, 1),
                                  part_begin(layer_.batch, blocks, job % blocks + 1, 1));
-                Work work{direction,
-                          packed.get() + direction * weights,
-                          block,
-                          chunk,
-                          scratch.get(),
-                          rows,
-                          by_units ? meeting : 1};
+                Work work{direction, packed + direction * weights, block, chunk, scratch.get(),
+                          rows,      by_units ? meeting : 1};
                 run_block(work);
             }
         });
@@ -104,7 +107,12 @@ private:
         return h_panels(weights, blocks_) + block * kSlot * kSlots;
     }
 
-    void pack(T *packed, std::int64_t weights) const {
+    std::int64_t direction_size() const {
+        const std::int64_t panel = Cell::kGates * kTileColumns<T>;
+        return blocks_ * panel * (layer_.inputs + layer_.hidden) + blocks_ * kSlot * kSlots;
+    }
+
+    void pack_directions(T *packed, std::int64_t weights) const {
         const std::int64_t jobs = layer_.directions * blocks_;
         const std::int64_t parts = parts_for(host_, layer_.directions * weights / (kGrain / 4));
         parallel_for(host_, parts, [&](std::int64_t part) {

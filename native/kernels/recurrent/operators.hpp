@@ -10,6 +10,8 @@
 // values (directions, steps, batch, 4, hidden) and for an LSTM the cells (directions, steps, batch, hidden), undefined
 // behind a sequence's end. Integers: whether x is batch first.
 //
+// Pack. Inputs: w_x, w_h, b_x and b_h for each direction, as forward has them; output as ndk_packed says.
+//
 // Backward, of one direction. Inputs: the gradient of the sequence of h (steps, batch, hidden); gates (steps, batch, 4,
 // hidden) from forward; the cells of an LSTM or the outputs of a GRU (steps, batch, hidden); w_h; the state before the
 // first step (batch, hidden), lengths, the gradients of the last h and for an LSTM of the last c (batch, hidden), each
@@ -19,6 +21,7 @@
 #ifndef NDK_RECURRENT_OPERATORS_HPP
 #define NDK_RECURRENT_OPERATORS_HPP
 
+#include "packed.hpp"
 #include "recurrent/arguments.hpp"
 #include "recurrent/backward.hpp"
 #include "recurrent/forward.hpp"
@@ -35,6 +38,33 @@ public:
 private:
     const ndk_tensor *const *next_;
 };
+
+// Weights and biases of all directions, whose numbers of inputs and units are known. Whether they fit.
+template <typename Cell, typename T>
+bool read_weights(Reader &inputs, std::int32_t dtype, Layer<T> &layer) {
+    for (int direction = 0; direction < layer.directions; ++direction) {
+        const std::int64_t rows = Cell::kGates * layer.hidden;
+        const ndk_tensor *w_x = inputs.take();
+        const ndk_tensor *w_h = inputs.take();
+        const ndk_tensor *b_x = inputs.take();
+        const ndk_tensor *b_h = inputs.take();
+        if (w_x == nullptr || w_h == nullptr || !has_shape(w_x, dtype, {rows, layer.inputs}) ||
+            !has_shape(w_h, dtype, {rows, layer.hidden}) || !may_have_shape(b_x, dtype, {rows}) ||
+            !may_have_shape(b_h, dtype, {rows})) {
+            return false;
+        }
+        layer.w_x[direction] = view_of<const T, 2>(w_x);
+        layer.w_h[direction] = view_of<const T, 2>(w_h);
+        layer.b_x[direction] = view_of<const T, 1>(b_x);
+        layer.b_h[direction] = view_of<const T, 1>(b_h);
+    }
+    return true;
+}
+
+template <typename Cell, typename T>
+PackedKey key_of(const Layer<T> &layer, std::int32_t dtype) {
+    return PackedKey(PackedKind::kRecurrent, dtype, {Cell::kGates, layer.directions, layer.inputs, layer.hidden});
+}
 
 template <typename T, template <typename> typename CellOf>
 ndk_status forward_typed(const ndk_call *call, int directions, bool keep) {
@@ -87,21 +117,8 @@ ndk_status forward_typed(const ndk_call *call, int directions, bool keep) {
     layer.gates = view_of<T, 5>(gates);
     layer.cells = view_of<T, 4>(cells);
     layer.lengths = view_of<const std::int64_t, 1>(lengths);
-    for (int direction = 0; direction < directions; ++direction) {
-        const std::int64_t rows = Cell::kGates * layer.hidden;
-        const ndk_tensor *w_x = inputs.take();
-        const ndk_tensor *w_h = inputs.take();
-        const ndk_tensor *b_x = inputs.take();
-        const ndk_tensor *b_h = inputs.take();
-        if (w_x == nullptr || w_h == nullptr || !has_shape(w_x, dtype, {rows, layer.inputs}) ||
-            !has_shape(w_h, dtype, {rows, layer.hidden}) || !may_have_shape(b_x, dtype, {rows}) ||
-            !may_have_shape(b_h, dtype, {rows})) {
-            return NDK_INVALID_ARGUMENT;
-        }
-        layer.w_x[direction] = view_of<const T, 2>(w_x);
-        layer.w_h[direction] = view_of<const T, 2>(w_h);
-        layer.b_x[direction] = view_of<const T, 1>(b_x);
-        layer.b_h[direction] = view_of<const T, 1>(b_h);
+    if (!read_weights<Cell>(inputs, dtype, layer)) {
+        return NDK_INVALID_ARGUMENT;
     }
     if (!lengths_fit(layer.lengths, layer.batch, layer.steps)) {
         return NDK_INVALID_ARGUMENT;
@@ -109,7 +126,7 @@ ndk_status forward_typed(const ndk_call *call, int directions, bool keep) {
     if (layer.batch == 0 || layer.hidden == 0) {
         return NDK_OK;
     }
-    return Forward<T, Cell>(call->host, layer).run();
+    return Forward<T, Cell>(call->host, layer).run(packed_weights<T>(call, key_of<Cell>(layer, dtype)));
 }
 
 template <template <typename> typename CellOf>
@@ -128,6 +145,45 @@ ndk_status forward(const ndk_call *call) {
     }
     return call->inputs[0]->dtype == NDK_FLOAT32 ? forward_typed<float, CellOf>(call, directions, keep)
                                                  : forward_typed<double, CellOf>(call, directions, keep);
+}
+
+template <typename T, template <typename> typename CellOf>
+ndk_status pack_typed(const ndk_call *call, int directions) {
+    using Cell = CellOf<T>;
+    const ndk_tensor *w_x = call->inputs[0];
+    const ndk_tensor *w_h = call->inputs[1];
+    if (w_h == nullptr || w_x->ndim != 2 || w_h->ndim != 2) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    Layer<T> layer{};
+    layer.inputs = w_x->shape[1];
+    layer.hidden = w_h->shape[1];
+    layer.directions = directions;
+    if (layer.inputs > kMostFeatures || layer.hidden > kMostFeatures) {
+        return NDK_OUT_OF_MEMORY;
+    }
+    Reader inputs(call->inputs);
+    if (!read_weights<Cell>(inputs, w_x->dtype, layer)) {
+        return NDK_INVALID_ARGUMENT;
+    }
+    const Forward<T, Cell> network(call->host, layer);
+    return pack_weights<T>(call, key_of<Cell>(layer, w_x->dtype), network.packed_size(), [&](T *to) {
+        network.pack(to);
+        return NDK_OK;
+    });
+}
+
+template <template <typename> typename CellOf>
+ndk_status pack(const ndk_call *call) {
+    const int directions = call->input_count > 4 ? 2 : 1;
+    if (const ndk_status status = check_call(call, 4 * directions, 4 * directions - 1, 1, 0, 0); status != NDK_OK) {
+        return status;
+    }
+    if (!is_float(call->inputs[0]->dtype)) {
+        return NDK_UNSUPPORTED_DTYPE;
+    }
+    return call->inputs[0]->dtype == NDK_FLOAT32 ? pack_typed<float, CellOf>(call, directions)
+                                                 : pack_typed<double, CellOf>(call, directions);
 }
 
 template <typename T, template <typename> typename CellOf>
