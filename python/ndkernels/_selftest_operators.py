@@ -251,6 +251,24 @@ def _linear(dtype: str) -> Iterator[str]:
     yield _apart("linear with relu", nk.linear(x, weight, bias, activation="relu"), expected.clip(0), dtype, 256)
 
 
+def _packed(dtype: str) -> Iterator[str]:
+    import ndkernels as nk
+
+    x, weight = _values(9, 33, dtype=dtype), _values(40, 33, dtype=dtype, seed=2)
+    product = nk.matmul(x, weight.T)
+    yield _apart("prepacked linear", nk.linear(x, nk.prepack("linear", weight)), product, dtype, 0)
+    yield _apart("prepacked matmul", nk.matmul(x, nk.prepack("matmul", weight.T)), product, dtype, 0)
+    x, weight = _values(1, 16, 19, 19, dtype=dtype), _values(16, 16, 3, 3, dtype=dtype, seed=2)
+    got = nk.conv2d(x, nk.prepack("conv2d", weight))
+    yield _apart("prepacked convolution", got, nk.conv2d(x, weight), dtype, 0)
+    x = _values(4, 3, 6, dtype=dtype)
+    for name, gates in (("lstm", 4), ("gru", 3)):
+        weights = _values(gates * 9, 6, dtype=dtype, seed=2), _values(gates * 9, 9, dtype=dtype, seed=3)
+        function = getattr(nk, name)
+        got = function(x, nk.prepack(name, weights))[0]
+        yield _apart(f"prepacked {name}", got, function(x, weights)[0], dtype, 0)
+
+
 def _pooling(dtype: str) -> Iterator[str]:
     import numpy as np
 
@@ -328,6 +346,7 @@ CHECKS: dict[tuple[str, ...], Callable[[str], Iterator[str]]] = {
     ("dropout",): _dropout,
     ("convolution", "convolution_input_gradient", "convolution_weight_gradient", "im2col"): _convolution,
     ("linear",): _linear,
+    ("matmul", "matmul_pack", "convolution_pack", "lstm_pack", "gru_pack"): _packed,
     ("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward", "global_pool"): _pooling,
     ("upsample", "upsample_backward"): _upsample,
     ("lstm", "lstm_backward", "gru", "gru_backward"): _recurrent,

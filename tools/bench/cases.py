@@ -5,7 +5,7 @@ A row says what is computed, never how: each library's own module knows which of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["CASES", "Case"]
@@ -123,6 +123,23 @@ def _lstm(batch: int) -> Case:
     )
 
 
+def _linear(k: int, n: int) -> Case:
+    return Case(
+        name=f"linear b1 packed {k} to {n}",
+        family="prepacked",
+        kind="linear_packed",
+        parameters={"m": 1, "k": k, "n": n},
+        flops=2.0 * k * n,
+        bytes=4.0 * k * n,
+        target=1.0,
+    )
+
+
+def _packed(case: Case) -> Case:
+    """Return a row with weights that are prepacked; a peer that has nothing like it is called as a user calls it."""
+    return replace(case, name=f"{case.name} packed", family="prepacked", kind=f"{case.kind}_packed", target=1.0)
+
+
 CASES: tuple[Case, ...] = (
     *(_matmul(size, "float32", 1.0 if size <= 128 else 0.95) for size in (64, 128, 512, 1024, 2048)),
     _matmul(1024, "float64", 0.95),
@@ -140,6 +157,9 @@ CASES: tuple[Case, ...] = (
     *(_conv(batch, row) for batch in (1, 8) for row in _RESNET),
     _lstm(32),
     _lstm(1),
+    *(_linear(k, n) for k, n in ((1024, 1024), (4096, 1024), (1024, 4096))),
+    *(_packed(_conv(1, row)) for row in _RESNET),
+    _packed(_lstm(1)),
     Case(
         name="add of 16 elements (the call)", family="call", kind="small_add", parameters={"size": 16},
         flops=16.0, bytes=192.0, target=1.0,

@@ -29,6 +29,9 @@ def arrays(kind: str, p: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
         return [normal(p["size"]), normal(p["size"])]
     if kind == "matmul":
         return [_cast(normal(p["m"], p["k"]), p["dtype"]), _cast(normal(p["k"], p["n"]), p["dtype"])]
+    if kind == "linear_packed":
+        return [normal(p["m"], p["k"]), normal(p["n"], p["k"], scale=0.1), normal(p["n"])]
+    kind = kind.removesuffix("_packed")
     if kind == "layer_norm":
         return [normal(*p["shape"]), normal(p["shape"][-1]), normal(p["shape"][-1])]
     if kind == "batch_norm":

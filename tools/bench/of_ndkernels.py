@@ -55,6 +55,16 @@ def prepare(kind: str, p: dict[str, Any], threads: int) -> Callable[[], object]:
         return lambda: nk.local_response_norm(x[0], p["window"])
     if kind == "conv2d":
         return lambda: nk.conv2d(x[0], x[1], x[2], stride=p["stride"], padding=p["padding"])
+    if kind == "linear_packed":
+        packed = nk.prepack("linear", x[1])
+        return lambda: nk.linear(x[0], packed, x[2])
+    if kind == "conv2d_packed":
+        options = {"stride": p["stride"], "padding": p["padding"]}
+        packed = nk.prepack("conv2d", x[1], input_shape=x[0].shape, **options)
+        return lambda: nk.conv2d(x[0], packed, x[2], **options)
+    if kind == "lstm_packed":
+        packed = nk.prepack("lstm", tuple(x[1:]))
+        return lambda: nk.lstm(x[0], packed)
     if kind == "lstm":
         return lambda: nk.lstm(x[0], [tuple(x[1:])])
     raise LookupError(kind)

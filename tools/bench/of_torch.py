@@ -30,6 +30,9 @@ def prepare(kind: str, p: dict[str, Any], threads: int) -> Callable[[], object]:
         x = [torch.from_numpy(each.astype("float32")).to(torch.bfloat16) for each in data.arrays(kind, p)]
     else:
         x = [torch.from_numpy(each) for each in data.arrays(kind, p)]
+    if kind == "linear_packed":
+        return lambda: f.linear(x[0], x[1], x[2])
+    kind = kind.removesuffix("_packed")
     if kind in {"add", "multiply"}:
         function, out = getattr(torch, kind), torch.empty_like(x[0])
         return lambda: function(x[0], x[1], out=out)
