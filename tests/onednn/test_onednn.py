@@ -99,6 +99,26 @@ def test_the_rest_is_left_to_the_kernels(
     assert explained.reason == why
 
 
+SHARED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "linear": (floats(70, 33), lambda w: nk.linear(floats(5, 33), w)),
+    "matmul": (floats(33, 70), lambda w: nk.matmul(floats(3, 5, 33), w)),
+    "conv2d": (FILTERS, lambda w: nk.conv2d(IMAGES, w, padding=1)),
+    "lstm": ([LSTM], lambda w: nk.lstm(floats(7, 3, 11), w)[0]),
+}
+
+
+@pytest.mark.parametrize("op", SHARED)
+def test_weights_are_reordered_once_for_many_calls(op: str) -> None:
+    weights, call = SHARED[op]
+    with nk.helpers("off"):
+        expected = call(weights)
+    for _ in range(2):  # a second handle of equal weights has an order of its own
+        packed = nk.prepack(op, weights)
+        for _ in range(3):
+            np.testing.assert_allclose(call(packed), expected, rtol=0, atol=3e-6 * float(abs(expected).max()))
+        del packed
+
+
 def test_nan_is_kept_by_activations() -> None:
     x = np.float32([[np.nan, 1], [2, 3]])
     result = nk.linear(x, np.eye(2, dtype="float32"), activation="relu")

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onednn/cache.hpp"
 
-#include <sched.h>
-
 #include <cstring>
+
+#include "onednn/lock.hpp"
 
 namespace ndk::onednn {
 namespace {
 
-// All that a program depends on: the operator, the number of threads, and the tensors but for their data.
+// All that a program depends on: the operator, the number of threads, whether weights are reordered once for many
+// calls, and the tensors but for their data.
 class Key {
 public:
     Key(const char *name, const ndk_call *call) {
         put(reinterpret_cast<std::uintptr_t>(name));
         put(static_cast<std::uint64_t>(call->host->num_threads(call->host->context)));
+        put(std::uint64_t{shares_weights(call)});
         for (int i = 0; i < call->input_count; ++i) {
             put(call->inputs[i]);
         }
@@ -74,25 +76,9 @@ struct Entry {
     std::int32_t users; // that are running it
 };
 
-// Held for a few hundred nanoseconds. fork() waits until no call is in a helper (ndkernels.h), so no child finds it
-// held.
-class Lock {
-public:
-    Lock() {
-        while (__atomic_test_and_set(&held, __ATOMIC_ACQUIRE)) {
-            sched_yield();
-        }
-    }
-    ~Lock() { __atomic_clear(&held, __ATOMIC_RELEASE); }
-    Lock(const Lock &) = delete;
-    Lock &operator=(const Lock &) = delete;
+Lock::Flag held;
 
-private:
-    static bool held;
-};
-bool Lock::held = false;
-
-// What follows is guarded by Lock.
+// What follows is guarded by it.
 Entry *entries[kMostPrograms];
 CacheCounters counters;
 std::int64_t now;
@@ -140,7 +126,7 @@ Entry *take(const char *name, Build build, const ndk_call *call) {
         return nullptr;
     }
     {
-        const Lock lock;
+        const Lock lock(held);
         if (Entry *found = find(key); found != nullptr) {
             ++counters.hits;
             ++found->users;
@@ -164,7 +150,7 @@ Entry *take(const char *name, Build build, const ndk_call *call) {
     Entry *unwanted = nullptr;
     Entry *result = fresh;
     {
-        const Lock lock;
+        const Lock lock(held);
         if (Entry *found = find(key); found != nullptr) { // another thread was faster
             ++found->users;
             unwanted = fresh;
@@ -182,7 +168,7 @@ Entry *take(const char *name, Build build, const ndk_call *call) {
 }
 
 void give_back(Entry *entry) {
-    const Lock lock;
+    const Lock lock(held);
     --entry->users;
 }
 
@@ -209,7 +195,7 @@ ndk_status run_program(const char *name, Build build, const ndk_call *call) {
 }
 
 CacheCounters cache_counters() {
-    const Lock lock;
+    const Lock lock(held);
     return counters;
 }
 

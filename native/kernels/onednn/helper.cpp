@@ -7,6 +7,7 @@
 
 #include "onednn/cache.hpp"
 #include "onednn/operators.hpp"
+#include "onednn/weights.hpp"
 
 namespace ndk::onednn {
 namespace {
@@ -99,7 +100,7 @@ ndk_status open(const ndk_host * /*host*/, ndk_find_symbol find, void *library, 
     api = found;
     opened_in = getpid();
     fill<0>();
-    helper = {sizeof(ndk_helper), kCount, "onednn", version, operators, count, nullptr};
+    helper = {sizeof(ndk_helper), kCount, "onednn", version, operators, count, forget_weights};
     *result = &helper;
     return NDK_OK;
 }

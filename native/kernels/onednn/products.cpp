@@ -55,6 +55,18 @@ std::int64_t row_stride(const ndk_tensor *tensor) {
     return stride == 0 ? tensor->shape[tensor->ndim - 1] : stride / size;
 }
 
+// The right operand as it is, or where it is reordered once for many calls as oneDNN likes it best.
+ConstDesc wanted_weights(Builder &builder, ConstDesc as_it_is, const ndk_tensor *tensor) {
+    if (!shares_weights(&builder.call())) {
+        return as_it_is;
+    }
+    std::int64_t shape[kMostDims];
+    for (std::int32_t axis = 0; axis < tensor->ndim; ++axis) {
+        shape[axis] = axis + 2 < tensor->ndim && tensor->strides[axis] == 0 ? 1 : tensor->shape[axis];
+    }
+    return builder.any(tensor->ndim, shape, tensor->dtype);
+}
+
 // oneDNN's own activations lose NaN.
 void activate_rows(const ndk_call *call) {
     const ndk_tensor *out = call->outputs[0];
@@ -84,8 +96,9 @@ bool build_matmul(Builder &builder) {
     const ConstDesc x1 = matrices(builder, builder.tensor(0));
     const ConstDesc x2 = matrices(builder, builder.tensor(1));
     const ConstDesc out = matrices(builder, builder.tensor(2));
-    if (x1 == nullptr || x2 == nullptr || out == nullptr ||
-        api.matmul_primitive_desc_create(builder.made(), api.engine, x1, x2, nullptr, out, builder.attributes()) !=
+    const ConstDesc weights = x2 == nullptr ? nullptr : wanted_weights(builder, x2, builder.tensor(1));
+    if (x1 == nullptr || weights == nullptr || out == nullptr ||
+        api.matmul_primitive_desc_create(builder.made(), api.engine, x1, weights, nullptr, out, builder.attributes()) !=
             status::kSuccess) {
         return false;
     }
@@ -130,8 +143,10 @@ bool build_linear(Builder &builder) {
         }
         builder.then(activate_rows);
     }
-    if (api.matmul_primitive_desc_create(builder.made(), api.engine, left, right, terms, result,
-                                         builder.attributes()) != status::kSuccess) {
+    const std::int64_t right_shape[] = {k, n};
+    const ConstDesc weights = shares_weights(&builder.call()) ? builder.any(2, right_shape, weight->dtype) : right;
+    if (weights == nullptr || api.matmul_primitive_desc_create(builder.made(), api.engine, left, weights, terms, result,
+                                                               builder.attributes()) != status::kSuccess) {
         return false;
     }
     builder.argument(role::kSource, 0, false, left);

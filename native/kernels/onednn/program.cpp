@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "host.hpp"
+#include "onednn/weights.hpp"
 #include "views.hpp"
 
 namespace ndk::onednn {
@@ -74,7 +75,7 @@ public:
     }
 
 private:
-    static constexpr int kMost = 3 * Program::kMostArguments + 1;
+    static constexpr int kMost = 4 * Program::kMostArguments + 1;
 
     Stream stream_ = nullptr;
     Memory memories_[kMost];
@@ -105,7 +106,34 @@ private:
     bool changed_;
 };
 
+// The weights of the handle in the order that is wanted; NULL where there is no memory to keep them.
+void *prepacked(const ndk_call *call, const Argument &argument, Memory given, Execution &execution, char *scratch) {
+    const std::uint64_t id = call->packed->id;
+    if (void *kept = kept_weights(id, argument.role, argument.wanted); kept != nullptr) {
+        return kept;
+    }
+    const ndk_host *host = call->host;
+    void *data = host->allocate(host->context, api.memory_desc_get_size(argument.wanted), kLine);
+    if (data == nullptr) {
+        return nullptr;
+    }
+    ExecArgument pair[3] = {{role::kSource, given}, {role::kDestination, execution.memory(argument.wanted, data)}};
+    void *kept = execution.execute(argument.reorder, pair, 2, argument.scratchpad, scratch)
+                     ? keep_weights(host, id, argument.role, argument.wanted, data)
+                     : nullptr;
+    if (kept == nullptr) {
+        host->release(host->context, data);
+    }
+    return kept;
+}
+
 } // namespace
+
+bool shares_weights(const ndk_call *call) {
+    return call->host->call_size >= sizeof(ndk_call) && call->packed != nullptr;
+}
+
+bool Argument::is_weights() const { return role == role::kWeights || role == role::kWeightsOfState; }
 
 void Program::release() {
     if (primitive != nullptr) {
@@ -159,8 +187,15 @@ ndk_status Program::run(const ndk_call *call) const {
         given[i] = execution.memory(argument.given, data);
         Memory used = given[i];
         if (argument.wanted != nullptr) {
-            used = execution.memory(argument.wanted, next);
+            void *kept = argument.is_weights() && shares_weights(call)
+                             ? prepacked(call, argument, given[i], execution, scratch.get())
+                             : nullptr;
+            used = execution.memory(argument.wanted, kept != nullptr ? kept : next);
             next += rounded(api.memory_desc_get_size(argument.wanted));
+            if (kept != nullptr) {
+                all[i] = {argument.role, used};
+                continue;
+            }
         }
         all[i] = {argument.role, used};
         if (argument.wanted != nullptr && !argument.output) {

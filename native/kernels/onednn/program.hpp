@@ -17,6 +17,8 @@ struct Argument {
     Desc wanted = nullptr;       // NULL where that is what is given
     Primitive reorder = nullptr; // from given to wanted, or for an output the other way round
     Desc scratchpad = nullptr;   // of the reorder; NULL where it needs none
+
+    bool is_weights() const;
 };
 
 // Moved by copying its bytes; release() gives back what it holds.
@@ -82,6 +84,9 @@ private:
     int desc_count_ = 0;
     bool good_ = true;
 };
+
+// Whether the weights of a call are those of a handle that other calls have, too (ndk_packed).
+bool shares_weights(const ndk_call *call);
 
 // What oneDNN calls a dtype; 0 for those it has not.
 int data_type_of(std::int32_t dtype);
