@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ndkernels._packed import PackedWeights
     from ndkernels.typing import Array
 
 __all__ = ["matmul"]
@@ -18,7 +19,7 @@ __all__ = ["matmul"]
 packed_types: set[type] = set()
 
 
-def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]:
+def matmul(x1: Array, x2: Array | PackedWeights, /, *, out: Array | None = None) -> NDArray[Any]:
     """Multiply matrices, or stacks of them.
 
     Parameters
@@ -53,4 +54,4 @@ def matmul(x1: Array, x2: Array, /, *, out: Array | None = None) -> NDArray[Any]
     """
     if type(x2) in packed_types:
         return _binding.matmul_packed(x1, x2.weight, out, x2.buffers_for("matmul", "x2")[0])  # type: ignore[union-attr]
-    return _binding.matmul(x1, x2, out)
+    return _binding.matmul(x1, x2, out)  # type: ignore[arg-type]
