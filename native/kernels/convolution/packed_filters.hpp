@@ -49,9 +49,12 @@ Problem<T> with_packed_filters(const ndk_call *call, const Problem<T> &problem) 
 template <typename T>
 ndk_status pack_filters(const ndk_call *call, const Problem<T> &problem, bool images) {
     if constexpr (sizeof(T) == sizeof(float)) {
-        if (images ? worth_winograd(problem) : may_winograd(problem)) {
-            return pack_weights<float>(call, key_of(PackedKind::kWinograd, problem), winograd_size(problem),
-                                       [&](float *to) {
+        // Larger ones do not stay in the caches, and reading them takes longer than transforming the weights.
+        constexpr std::int64_t kMost = 1 << 20; // elements
+        const bool winograd = images ? worth_winograd(problem) : may_winograd(problem);
+        if (winograd && (images || winograd_size(problem) <= kMost)) {
+            return pack_weights<float>(call, key_of(PackedKind::kWinograd, problem),
+                                       winograd_size(problem) <= kMost ? winograd_size(problem) : 0, [&](float *to) {
                                            transform_weights(call->host, problem, to);
                                            return NDK_OK;
                                        });
