@@ -89,6 +89,7 @@ def test_conv2d(
     same(nk.conv2d(other, packed, bias, **arguments), nk.conv2d(other, weight, bias, **arguments))
 
 
+@pytest.mark.own_bits
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_weights_of_any_strides(dtype: str) -> None:
     x, wide = normal((1, 16, 12, 12), dtype), normal((40, 16, 5, 5), dtype, 1)
@@ -282,6 +283,7 @@ def test_threads_share_it() -> None:
     assert wrong == []
 
 
+@pytest.mark.own_bits
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_may_use_it() -> None:
     weight = normal((64, 300), "float32")

@@ -104,6 +104,7 @@ void register_helper(const ndk_helper &helper) {
 }
 
 void forget_weights(std::uint64_t id) {
+    const NotDuringFork here; // no child finds locks held
     std::vector<const ndk_helper *> helpers;
     {
         const std::lock_guard<std::mutex> lock(mutex);

@@ -93,7 +93,10 @@ def workers(classifiers: list[str], threads: int, peers: tuple[str, ...]) -> Ite
     try:
         # One by one: those that have started are ended where the next one fails.
         for name, library in (*((name, "ndkernels") for name in classifiers), *((peer, peer) for peer in peers)):
-            forced = {"NDKERNELS_CLASSIFIER": name} if library == "ndkernels" else {}
+            classifier, _, helper = name.partition("+")
+            forced = {"NDKERNELS_CLASSIFIER": classifier} if library == "ndkernels" else {}
+            if helper:
+                forced["NDKERNELS_HELPERS"] = helper
             started.append(Worker(name, library, threads, {**environ, **forced}))
         yield started
     finally:

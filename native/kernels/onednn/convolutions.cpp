@@ -9,7 +9,6 @@ namespace ndk::onednn {
 namespace {
 
 using convolution::kAxes;
-using convolution::kSettings;
 using convolution::Settings;
 using convolution::Volume;
 
@@ -68,8 +67,13 @@ struct Geometry {
 };
 
 bool fits(const ndk_tensor *x, const ndk_tensor *w, const ndk_tensor *y, const ndk_call &call) {
-    return call.integer_count == kSettings && call.integers[1] >= 1 && x->ndim >= 3 && x->ndim <= kAxes + 2 &&
-           w->ndim == x->ndim && y->ndim == x->ndim;
+    if (x->ndim < 3 || x->ndim > kAxes + 2 || w->ndim != x->ndim || y->ndim != x->ndim || w->dtype != x->dtype ||
+        y->dtype != x->dtype || call.integers[1] < 1) {
+        return false;
+    }
+    const Settings settings(call.integers);
+    return convolution::fits(Volume(x, settings.channels_last), Volume(w, false), Volume(y, settings.channels_last),
+                             settings);
 }
 
 struct Descs {
@@ -98,7 +102,8 @@ bool build_convolution(Builder &builder) {
     const ndk_tensor *w = builder.tensor(1);
     const ndk_tensor *bias = builder.tensor(2);
     const ndk_tensor *y = builder.tensor(3);
-    if (!fits(x, w, y, builder.call())) {
+    if (!fits(x, w, y, builder.call()) ||
+        (bias != nullptr && (bias->ndim != 1 || bias->shape[0] != w->shape[0] || bias->dtype != x->dtype))) {
         return false;
     }
     const Geometry geometry(x, w, y, builder.call().integers);

@@ -15,27 +15,47 @@ namespace {
 // GNU's OpenMP runtime waits for threads that a forked child does not have: there, the kernels compute.
 pid_t opened_in;
 
+// How many tensors and so on a call has, as the kernels take it. The last inputs, but for `required` ones, may be
+// missing.
 struct Operator {
     const char *name;
     Build build;
+    std::int32_t inputs, required, outputs, integers, numbers;
 };
 
 constexpr Operator kOperators[] = {
-    {"avg_pool", build_avg_pool},
-    {"batch_norm", build_batch_norm},
-    {"convolution", build_convolution},
-    {"convolution_input_gradient", build_convolution_input_gradient},
-    {"convolution_weight_gradient", build_convolution_weight_gradient},
-    {"layer_norm", build_layer_norm},
-    {"linear", build_linear},
-    {"local_response_norm", build_local_response_norm},
-    {"lstm", build_lstm},
-    {"matmul", build_matmul},
+    {"avg_pool", build_avg_pool, 1, 1, 1, 16, 0},
+    {"batch_norm", build_batch_norm, 5, 3, 1, 1, 1},
+    {"convolution", build_convolution, 3, 2, 1, 11, 0},
+    {"convolution_input_gradient", build_convolution_input_gradient, 3, 2, 1, 11, 0},
+    {"convolution_weight_gradient", build_convolution_weight_gradient, 2, 2, 1, 11, 0},
+    {"layer_norm", build_layer_norm, 3, 1, 1, 1, 1},
+    {"linear", build_linear, 3, 2, 1, 1, 0},
+    {"local_response_norm", build_local_response_norm, 1, 1, 1, 2, 3},
+    {"lstm", build_lstm, 8, 1, 3, 1, 0},
+    {"matmul", build_matmul, 2, 2, 1, 0, 0},
 };
 constexpr int kCount = sizeof(kOperators) / sizeof(*kOperators);
 
+// Helpers are asked before the kernels, which answer what is wrong with a call.
+bool is_complete(const Operator &op, const ndk_call *call) {
+    if (call->input_count != op.inputs || call->output_count != op.outputs || call->integer_count != op.integers ||
+        call->number_count != op.numbers) {
+        return false;
+    }
+    for (int i = 0; i < op.required; ++i) {
+        if (call->inputs[i] == nullptr) {
+            return false;
+        }
+    }
+    return true;
+}
+
 template <int index>
 std::int32_t takes(const ndk_call *call) {
+    if (!is_complete(kOperators[index], call)) {
+        return NDK_LEAVES;
+    }
     for (int i = 0; i < call->input_count + call->output_count; ++i) {
         const ndk_tensor *tensor = i < call->input_count ? call->inputs[i] : call->outputs[i - call->input_count];
         if (tensor != nullptr && data_type_of(tensor->dtype) == 0) {

@@ -47,9 +47,10 @@ bool build_avg_pool(Builder &builder) {
     Pool pool{};
     Image from{};
     Image to{};
-    if (call.integer_count != kPoolIntegers || x->dtype != NDK_FLOAT32 || !dense(x) || !dense(out) ||
-        !read_pool(call.integers, pool) || pool.adaptive || !read_image(x, call.integers[0], call.integers[1], from) ||
-        !read_image(out, call.integers[0], call.integers[1], to)) {
+    if (x->dtype != NDK_FLOAT32 || !dense(x) || !dense(out) || !read_pool(call.integers, pool) || pool.adaptive ||
+        !read_image(x, call.integers[0], call.integers[1], from) ||
+        !read_image(out, call.integers[0], call.integers[1], to) || !same_planes(from, to) ||
+        !windows_fit(pool, from, to)) {
         return false;
     }
     const int spatial = static_cast<int>(call.integers[0]);
@@ -85,7 +86,8 @@ bool build_layer_norm(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
     const std::int32_t last = x->ndim - 1;
-    if (x->dtype != NDK_FLOAT32 || last < 1 || call.integers[0] != last || !dense(x) || !dense(builder.tensor(3))) {
+    if (x->dtype != NDK_FLOAT32 || last < 1 || call.integers[0] != last || !dense(x) || !dense(builder.tensor(3)) ||
+        !same_shape(x, builder.tensor(3))) {
         return false;
     }
     // The weights are broadcast to x's shape: oneDNN takes those that are the same for all lines.
@@ -94,6 +96,9 @@ bool build_layer_norm(Builder &builder) {
         const ndk_tensor *weight = builder.tensor(1 + i);
         if (weight == nullptr) {
             continue;
+        }
+        if (weight->dtype != x->dtype || !same_shape(weight, x)) {
+            return false;
         }
         for (std::int32_t axis = 0; axis < last; ++axis) {
             if (weight->shape[axis] > 1 && weight->strides[axis] != 0) {
@@ -131,13 +136,14 @@ bool build_batch_norm(Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = builder.tensor(0);
     if (x->dtype != NDK_FLOAT32 || x->ndim < 2 || x->ndim > 5 || call.integers[0] != 1 || !dense(x) ||
-        !dense(builder.tensor(5))) {
+        !dense(builder.tensor(5)) || !same_shape(x, builder.tensor(5))) {
         return false;
     }
     const ndk_tensor *scale = builder.tensor(3);
     const ndk_tensor *shift = builder.tensor(4);
     for (int i = 1; i < 5; ++i) {
-        if (builder.tensor(i) != nullptr && !consecutive(builder.tensor(i))) {
+        const ndk_tensor *each = builder.tensor(i);
+        if (each != nullptr && (!consecutive(each) || each->dtype != x->dtype || each->shape[0] != x->shape[1])) {
             return false;
         }
     }
@@ -168,7 +174,7 @@ bool build_local_response_norm(Builder &builder) {
     const ndk_tensor *x = builder.tensor(0);
     // A window of even size is not in the middle.
     if (x->dtype != NDK_FLOAT32 || x->ndim != 4 || call.integers[1] != 1 || call.integers[0] % 2 == 0 || !dense(x) ||
-        !dense(builder.tensor(1))) {
+        !dense(builder.tensor(1)) || !same_shape(x, builder.tensor(1))) {
         return false;
     }
     const ConstDesc from = builder.as_it_is(x);

@@ -88,10 +88,14 @@ void activate_rows(const ndk_call *call) {
 
 bool build_matmul(Builder &builder) {
     const ndk_tensor *first = builder.tensor(0);
-    // Sums of products of int8 with an offset of 128: beyond, they leave 32 bits.
-    constexpr std::int64_t kMostInt8 = std::int64_t{1} << 16;
-    if (first->dtype == NDK_INT8 && first->shape[first->ndim - 1] > kMostInt8) {
-        return false;
+    if (first->dtype == NDK_INT8) {
+        // Sums of products of int8 with an offset of 128: beyond, they leave 32 bits. Without VNNI, two products are
+        // added up in 16 bits, which they leave.
+        constexpr std::int64_t kMostProducts = std::int64_t{1} << 16;
+        const ndk_host *host = builder.call().host;
+        if (first->shape[first->ndim - 1] > kMostProducts || host->has_feature(host->context, "avx512_vnni") == 0) {
+            return false;
+        }
     }
     const ConstDesc x1 = matrices(builder, builder.tensor(0));
     const ConstDesc x2 = matrices(builder, builder.tensor(1));
@@ -114,14 +118,22 @@ bool build_linear(Builder &builder) {
     const ndk_tensor *bias = builder.tensor(2);
     const ndk_tensor *out = builder.tensor(3);
     const std::int64_t size = item_size(x->dtype);
-    if (size == 0 || weight->ndim != 2 || x->ndim < 1 || out->ndim != x->ndim) {
+    if (weight->ndim != 2 || x->ndim < 1 || out->ndim != x->ndim || weight->dtype != x->dtype ||
+        out->dtype != x->dtype) {
         return false;
     }
     const std::int32_t last = x->ndim - 1;
     const std::int64_t k = x->shape[last];
     const std::int64_t n = out->shape[last];
+    if (weight->shape[0] != n || weight->shape[1] != k ||
+        (bias != nullptr && (bias->ndim != 1 || bias->shape[0] != n || bias->dtype != x->dtype))) {
+        return false;
+    }
     std::int64_t rows = 1;
     for (std::int32_t axis = 0; axis < last; ++axis) {
+        if (out->shape[axis] != x->shape[axis]) {
+            return false;
+        }
         rows *= x->shape[axis];
     }
     const auto desc = [&](const ndk_tensor *tensor, std::int64_t count, std::int64_t row, std::int64_t columns,

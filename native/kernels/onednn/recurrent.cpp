@@ -11,7 +11,6 @@ namespace ndk::onednn {
 namespace {
 
 constexpr std::int64_t kGates = 4;
-constexpr int kInputs = 8;
 
 // The tensors of a call as recurrent/operators.hpp has them: the inputs, and then the outputs
 enum Tensor { kX, kFirstH, kFirstC, kLengths, kWx, kWh, kBx, kBh, kSequence, kLastH, kLastC };
@@ -96,8 +95,7 @@ void add_biases(const ndk_call *call, char *to) {
 bool fits(const Builder &builder) {
     const ndk_call &call = builder.call();
     const ndk_tensor *x = call.inputs[kX];
-    if (call.input_count != kInputs || call.output_count != 3 || call.inputs[kLengths] != nullptr ||
-        (x->ndim != 2 && x->ndim != 3)) {
+    if (call.inputs[kLengths] != nullptr || (x->ndim != 2 && x->ndim != 3)) {
         return false;
     }
     const ndk_tensor *out = builder.tensor(kSequence);
@@ -108,6 +106,11 @@ bool fits(const Builder &builder) {
     }
     for (int i = 0; i < call.input_count + call.output_count; ++i) {
         if (builder.tensor(i) != nullptr && builder.tensor(i)->dtype != NDK_FLOAT32) {
+            return false;
+        }
+    }
+    for (std::int32_t axis = 0; axis + 1 < x->ndim; ++axis) {
+        if (out->shape[axis] != x->shape[axis]) {
             return false;
         }
     }

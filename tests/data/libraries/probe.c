@@ -92,7 +92,7 @@ static ndk_status matmul(const ndk_host *host, const ndk_tensor *x1, const ndk_t
 }
 
 static const ndk_table probe = {
-    sizeof(ndk_table), PROBE_MAJOR, 7, "probe", "9.8.7", unary, binary, reduce, matmul, NULL, 0};
+    sizeof(ndk_table), PROBE_MAJOR, 7, "probe", "9.8.7", unary, binary, reduce, matmul, NULL, 0, NULL};
 
 NDK_EXPORT ndk_status ndkernels_open(uint32_t abi_major, const ndk_host *host, const ndk_table **table) {
     (void)abi_major, (void)host;
