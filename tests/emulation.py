@@ -40,8 +40,10 @@ NEVER = frozenset({"avx512"})
 
 MATRIX = tomllib.loads((ROOT / "classifiers.toml").read_text(encoding="utf-8"))
 BASE: str = MATRIX["project"]["base"]
-RANKS: dict[str, int] = {row["name"]: row["rank"] for row in MATRIX["classifier"]}
-FEATURES: dict[str, frozenset[str]] = {row["name"]: frozenset(row["features"]) for row in MATRIX["classifier"]}
+# Those on request have the kernels of others.
+_ROWS = [row for row in MATRIX["classifier"] if not row.get("on-request")]
+RANKS: dict[str, int] = {row["name"]: row["rank"] for row in _ROWS}
+FEATURES: dict[str, frozenset[str]] = {row["name"]: frozenset(row["features"]) for row in _ROWS}
 CLASSIFIERS = tuple(name for name in RANKS if name != BASE)
 SUBSETS = tuple(subset for size in range(len(CLASSIFIERS) + 1) for subset in itertools.combinations(CLASSIFIERS, size))
 

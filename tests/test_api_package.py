@@ -90,7 +90,8 @@ def test_show_config_as_dictionary() -> None:
 @pytest.mark.parametrize("change", ["cut short", "missing", "none"])
 def test_show_config_says_what_detect_says(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = CATALOGUE.replace(
-        package="gizmo", classifiers=tuple(row.replace(features=frozenset()) for row in CATALOGUE.classifiers)
+        package="gizmo",
+        classifiers=tuple(row.replace(features=frozenset(), on_request=False) for row in CATALOGUE.classifiers),
     )
     tree = Tree(tmp_path, catalogue).install(*catalogue.names)
     best = max(catalogue.classifiers, key=lambda row: row.rank).name

@@ -56,7 +56,7 @@ CATALOGUE = Catalogue(
         Classifier(
             name="onednn",
             summary="any x86-64 machine; with oneDNN as a helper",
-            rank=10,
+            rank=12,
             device="cpu",
             platforms=("linux-x86_64",),
             level="x86-64",
@@ -112,7 +112,7 @@ CATALOGUE = Catalogue(
         Classifier(
             name="onednn-avx2",
             summary="as avx2, with oneDNN as a helper",
-            rank=25,
+            rank=22,
             device="cpu",
             platforms=("linux-x86_64",),
             level="x86-64-v3",
@@ -189,7 +189,7 @@ CATALOGUE = Catalogue(
         Classifier(
             name="onednn-avx512",
             summary="as avx512, with oneDNN as a helper",
-            rank=35,
+            rank=32,
             device="cpu",
             platforms=("linux-x86_64",),
             level="x86-64-v4",

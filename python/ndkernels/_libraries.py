@@ -132,7 +132,7 @@ def find_library(library: Library, path: Sequence[str] | None = None) -> OpenedL
         where = " or ".join(f"Linux on {each}" for each in library.machines) or "Linux"
         raise HelperError(
             f"{library.name} is asked for, and can be used on {where}; this is {system} on {machine}. "
-            "Set NDKERNELS_HELPERS=off, or pass 'off' to helpers()."
+            f"Set NDKERNELS_{'HELPERS=off' if library.compiled else 'BLAS=own'}, or pass 'off' to helpers()."
         )
     # Whoever can write to the current directory must not be able to plant a library.
     folders = search_folders(os.path.dirname(__file__), sys.path if path is None else path)

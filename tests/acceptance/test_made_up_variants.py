@@ -106,7 +106,7 @@ def chosen(environment: Environment, uv: Uv, index: Path, **environ: str) -> str
         ("13.0", "x86-64-v2", "cuda_13"),
         ("13.0", "x86-64-v4", "cuda_13"),
         ("13.1", "x86-64-v3", "cuda_13"),
-        ("12.4", "x86-64-v3", "onednn_avx2"),
+        ("12.4", "x86-64-v3", "dnnl_avx2"),
         ("12.9", "x86-64-v4", "avx512"),
         ("12.9", "x86-64-v2", "null"),
     ],
@@ -132,11 +132,11 @@ def test_without_a_gpu_the_variant_for_cuda_is_passed_over(
     ("rank", "level", "expected", "namespaces"),
     [
         (25, "x86-64-v2", "null", ["nvidia", "x86_64", "dnnlib"]),
-        (25, "x86-64-v3", "onednn_avx2", ["nvidia", "x86_64", "dnnlib"]),
+        (25, "x86-64-v3", "dnnl_avx2", ["nvidia", "x86_64", "dnnlib"]),
         (25, "x86-64-v4", "avx512", ["nvidia", "x86_64", "dnnlib"]),
         # A choice of software that is better than a higher level: its namespace goes first.
-        (35, "x86-64-v3", "onednn_avx2", ["nvidia", "dnnlib", "x86_64"]),
-        (35, "x86-64-v4", "onednn_avx2", ["nvidia", "dnnlib", "x86_64"]),
+        (35, "x86-64-v3", "dnnl_avx2", ["nvidia", "dnnlib", "x86_64"]),
+        (35, "x86-64-v4", "dnnl_avx2", ["nvidia", "dnnlib", "x86_64"]),
         # One that is worse than the same level without it: no order of namespaces says that.
         (15, "x86-64-v3", "avx2", ["priority", "dnnlib", "nvidia", "x86_64"]),
         (15, "x86-64-v4", "avx512", ["priority", "dnnlib", "nvidia", "x86_64"]),
@@ -146,6 +146,6 @@ def test_a_choice_of_software_is_taken_as_its_rank_says(
     fresh_environment: Environment, made_up: Callable[..., MadeUp], uv_on: Callable[[str], Uv], rank: int, level: str,
     expected: str, namespaces: list[str],
 ) -> None:  # fmt: skip
-    release = made_up(onednn_avx2=rank)
+    release = made_up(dnnl_avx2=rank)
     assert release.namespaces == namespaces
     assert chosen(fresh_environment, uv_on(level), release.index) == expected

@@ -92,7 +92,7 @@ def test_manifest_describes_the_library_beside_it(wheels: list[Path]) -> None:
         assert fields["SHA256"] == hashlib.sha256(library).hexdigest()
         assert fields["Version"] == str(parse_wheel_filename(wheel.name)[1])
         seen.add(fields["Classifier"])
-    assert seen == {"generic", "avx2", "avx512"}
+    assert seen == {"generic", "avx2", "avx512", "onednn", "onednn-avx2", "onednn-avx512"}
 
 
 def test_manifest_abi_is_that_of_the_header(wheels: list[Path], root: Path) -> None:
@@ -115,7 +115,10 @@ def test_kernels_are_compiled_once_per_classifier_and_never_for_a_base_wheel(whe
     trees = list((root / "build" / "cmake").iterdir())
     kernels = {plain(path) for path in trees if list(path.glob("kernels/**/*.o"))}
     bindings = {plain(path) for path in trees if list(path.glob("binding/**/module.cpp.o"))}
-    assert kernels == {"ndkernels_generic", "ndkernels_avx2", "ndkernels_avx512"}
+    assert kernels == {
+        "ndkernels_generic", "ndkernels_avx2", "ndkernels_avx512",
+        "ndkernels_onednn", "ndkernels_onednn_avx2", "ndkernels_onednn_avx512",
+    }  # fmt: skip
     assert bindings == {plain(path) for path in trees if path.name.startswith("base-")}
 
 
@@ -139,10 +142,15 @@ def test_extras_are_pinned_to_the_same_version(wheels: list[Path], root: Path) -
         assert {str(each.specifier) for each in ours} == {f"=={version}"}
 
 
-def test_a_classifier_wheel_requires_the_base_of_its_version(wheels: list[Path]) -> None:
+def test_a_classifier_wheel_requires_the_base_of_its_version_and_what_its_row_says(
+    wheels: list[Path], root: Path
+) -> None:
+    requires = {row.label: row.requires for row in read_matrix(root).rows}
     for wheel in wheels:
         if wheel.name.startswith("ndkernels_"):
-            assert metadata(wheel).get_all("Requires-Dist") == [f"ndkernels=={parse_wheel_filename(wheel.name)[1]}"]
+            name, version, *_ = parse_wheel_filename(wheel.name)
+            more = requires[wheel.name.split("-")[0].removeprefix("ndkernels_")]
+            assert metadata(wheel).get_all("Requires-Dist") == [f"{name.partition('-')[0]}=={version}", *more]
 
 
 def test_wheels_stay_within_their_size_budget(wheels: list[Path], root: Path) -> None:

@@ -96,7 +96,7 @@ def test_healthy_in_each_way_that_it_is_called(installed_all: Environment, root:
     catalogue = locate("none", str(root / "python" / "ndkernels" / "_catalogue.py")).catalogue
     status, report, found = doctor(installed_all)
     assert (status, found, report["healthy"]) == (0, {}, True)
-    for row in catalogue.classifiers:
+    for row in (each for each in catalogue.classifiers if not each.on_request):
         run = runs(report)[row.name]
         missing = detect().missing(row.features)
         if missing:
