@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, default=9, metavar="N", help="samples of each library for each row (%(default)s)"
     )
     parser.add_argument(
-        "--classifier", action="append", metavar="NAME", help="may be repeated; NAME+HELPER asks a helper first (default: all that run here)"
+        "--classifier",
+        action="append",
+        metavar="NAME",
+        help="may be repeated; NAME+HELPER asks a helper first (default: all that run here)",
     )
     parser.add_argument(
         "--peers",
