@@ -213,6 +213,16 @@ def bench_blas(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_onednn(session: nox.Session) -> None:
+    """Measure matmul by the own kernels and by oneDNN, which the rules in classifiers.toml come from."""
+    session.install(*group("develop"), *group("onednn"))
+    classifier = session.posargs[0] if session.posargs else "onednn-avx512"
+    dtypes = ("int8", "bfloat16", "float32")
+    command = ("python", "benchmarks/blas.py", "--helpers", "onednn", "--dtypes", *dtypes)
+    run(session, *developed(classifier), *command)
+
+
+@nox.session
 def bench_kernels(session: nox.Session) -> None:
     """Measure every kernel beside NumPy, torch and onnxruntime: a table, JSON and a chart in build/bench."""
     session.install(*group("build"), *group("bench-kernels"))

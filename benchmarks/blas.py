@@ -1,4 +1,4 @@
-"""matmul by the own kernels, by OpenBLAS and by MKL, on one thread and on all.
+"""matmul by the own kernels and by helpers, OpenBLAS and MKL where no others are named, on one thread and on all.
 
 All are measured in one process, taking turns in an order that changes with each round, each after one call that is not
 timed, so that its own threads are awake; those of the others go to sleep after each call, because main() tells them to. The
@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import machine
 
@@ -47,7 +47,7 @@ def main() -> int:
 
     # Read when the libraries are opened. Threads of theirs that wait for the next call would slow down whoever is next:
     # by default those of MKL do so for 0.2 s; those of OpenBLAS for 2 to the power of this number of clock cycles.
-    os.environ.update(KMP_BLOCKTIME="0", OPENBLAS_THREAD_TIMEOUT="4")
+    os.environ.update(KMP_BLOCKTIME="0", OPENBLAS_THREAD_TIMEOUT="4", OMP_WAIT_POLICY="passive")
     import ndkernels
 
     for name in options.helpers:
@@ -71,10 +71,11 @@ def main() -> int:
                 rows.append(row)
                 print(line(row, ways), flush=True)
     if not options.dry_run:
-        distributions = {"openblas": "scipy-openblas64", "mkl": "mkl"}
+        distributions = {"openblas": "scipy-openblas64", "mkl": "mkl", "onednn": "onednn-cpu-gomp"}
         described = machine.describe("ndkernels", "numpy", *(distributions[name] for name in options.helpers))
         found = {"machine": described, "classifier": config["classifier"], "rows": rows}
-        print(f"written to {os.path.relpath(machine.save('blas', found))}")
+        name = "onednn" if options.helpers == ["onednn"] else "blas"
+        print(f"written to {os.path.relpath(machine.save(name, found))}")
     return 0
 
 
@@ -85,8 +86,13 @@ def measure(dtype: str, shapes: tuple[tuple[int, ...], ...], ways: list[str], se
     import ndkernels
 
     random = np.random.default_rng(0)
-    a, b = (random.standard_normal(shape).astype(dtype) for shape in shapes)
-    out = np.asarray(np.matmul(a, b))
+    kind: Any = dtype
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        kind = ml_dtypes.bfloat16
+    a, b = ((20 * random.standard_normal(shape)).astype(kind) for shape in shapes)
+    out = ndkernels.matmul(a, b)
     flops = 2 * out.size * a.shape[-1]
     calls = max(1, round(2e6 / flops))
     times: dict[str, list[float]] = {way: [] for way in ways}

@@ -178,7 +178,7 @@ def test_import_opens_nothing_and_imports_nothing_more() -> None:
         ({"NDKERNELS_BLAS": NAME.upper(), "NDKERNELS_HELPERS": "auto"}, "forced by NDKERNELS_BLAS"),
         ({"NDKERNELS_HELPERS": "off"}, "helpers are off by NDKERNELS_HELPERS"),
         ({"NDKERNELS_HELPERS": "auto"}, "helpers are auto by NDKERNELS_HELPERS, and no measurement says"),
-        ({"NDKERNELS_BLAS": " own "}, "helpers are auto by NDKERNELS_BLAS=own, and no measurement says"),
+        ({"NDKERNELS_BLAS": " own "}, "helpers are off by NDKERNELS_BLAS=own"),
     ],
 )
 def test_the_environment_says_who_computes(variables: dict[str, str], reason: str) -> None:
@@ -194,9 +194,10 @@ def test_the_environment_says_who_computes(variables: dict[str, str], reason: st
     [
         ("", "", ((), "")),
         (" ", " ", ((), "")),
-        ("off", "own", (("off",), "NDKERNELS_HELPERS")),
+        ("off", "own", (("off",), "NDKERNELS_BLAS=own")),
         ("mkl", "mkl", (("mkl",), "NDKERNELS_BLAS")),
-        ("auto", "own", (("auto",), "NDKERNELS_HELPERS")),
+        ("", "own", (("off",), "NDKERNELS_BLAS=own")),
+        ("auto", "own", (("off",), "NDKERNELS_BLAS=own")),
     ],
 )
 def test_two_variables_that_agree(helpers: str, blas: str, expected: tuple[tuple[str, ...], str]) -> None:

@@ -139,6 +139,22 @@ def test_mistakes_in_variables(broken: Broken, old: str, new: str, said: str) ->
     assert said in broken(old, new)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'helper = "onednn"\ndtypes',
+            'helper = "cudnn"\ndtypes',
+            'helper-rule 1, key "helper": no row has "cudnn"; allowed are: onednn.',
+        ),
+        ("min-work = 1_048_576", "min-work = 9\nmax-work = 8", 'key "max-work": 8 is less than min-work, 9'),
+        ('date = "2026-', 'date = "26-', "date"),
+    ],
+)
+def test_mistakes_in_rules_for_helpers(broken: Broken, old: str, new: str, said: str) -> None:
+    assert said in broken(old, new)
+
+
 def test_unknown_key(broken: Broken) -> None:
     message = broken("rank = 20", "rnak = 20\nrank = 20")
     assert 'row "avx2", key "rnak": unknown key; allowed are: compile-flags, device, dispatch, features,' in message

@@ -14,9 +14,10 @@ struct Choice {
     std::string operation;
     std::string helper; // empty for the kernel library
     std::string version;
-    std::string why;    // what those that were asked before answered
-    std::string mode;   // the first name of what was in force when they were asked
-    std::string origin; // and who wanted that
+    std::string why;         // what those that were asked before answered
+    std::string mode;        // the first name of what was in force when they were asked
+    std::string origin;      // and who wanted that
+    std::string measurement; // by which a rule of auto chose the helper
 };
 
 // While one exists, the calls of this thread compute nothing; what they return has undefined elements.

@@ -17,13 +17,23 @@ std::atomic<std::int32_t> reasons_to_ask{0};
 
 namespace {
 
+struct Rule {
+    HelperRule rule;
+    const ndk_helper *helper;
+};
+
 struct State {
     HelpersInForce wanted;
     std::vector<const ndk_helper *> helpers;
+    std::vector<Rule> rules;
+    bool outdated = false; // there are other rules now
+
+    bool asks() const { return !helpers.empty() || !rules.empty(); }
 };
 
-std::mutex mutex; // guards the two that follow
+std::mutex mutex; // guards what follows
 std::vector<const ndk_helper *> &registered = *new std::vector<const ndk_helper *>;
+std::vector<Rule> &rules = *new std::vector<Rule>;
 // Grows only, and what is in it stays where it is: a thread may be reading it while another one changes what is in
 // force, or while the process ends. There are few, because the same wish is kept once.
 std::list<State> &states = *new std::list<State>;
@@ -47,17 +57,56 @@ const ndk_helper &find_helper(const std::string &name) {
 
 const State &state_for(const HelpersInForce &wanted) {
     for (const State &state : states) {
-        if (state.wanted.names == wanted.names && state.wanted.origin == wanted.origin) {
+        if (!state.outdated && state.wanted.names == wanted.names && state.wanted.origin == wanted.origin) {
             return state;
         }
     }
-    State state{wanted, {}};
+    State state;
+    state.wanted = wanted;
     for (const std::string &name : wanted.names) {
+        if (name == "auto") {
+            state.rules = rules;
+        }
         if (name != "off" && name != "auto") {
             state.helpers.push_back(&find_helper(name));
         }
     }
     return states.emplace_back(std::move(state));
+}
+
+void put_in_force(const State &next) {
+    const State *before = in_force.exchange(&next, std::memory_order_acq_rel);
+    // A call on another thread may see the new number with the old state, or the other way round: it asks nobody then.
+    reasons_to_ask.fetch_add((next.asks() ? 1 : 0) - (before->asks() ? 1 : 0), std::memory_order_acq_rel);
+}
+
+// Of a call that a rule is for; an estimate, which does not overflow.
+double work_of(const char *name, const ndk_call &call) {
+    const auto size = [](const ndk_tensor &tensor) {
+        double product = 1;
+        for (std::int32_t axis = 0; axis < tensor.ndim; ++axis) {
+            product *= static_cast<double>(tensor.shape[axis]);
+        }
+        return product;
+    };
+    const ndk_tensor &first = *call.inputs[0];
+    const double made = size(*call.outputs[0]);
+    if ((std::strcmp(name, "matmul") == 0 || std::strcmp(name, "linear") == 0) && first.ndim > 0) {
+        return made * static_cast<double>(first.shape[first.ndim - 1]);
+    }
+    if (std::strcmp(name, "convolution") == 0 && call.inputs[1]->shape[0] > 0) {
+        return made * size(*call.inputs[1]) / static_cast<double>(call.inputs[1]->shape[0]);
+    }
+    return size(first);
+}
+
+bool holds(const HelperRule &rule, const char *name, const ndk_call &call) {
+    if (rule.operation != name || call.inputs[0] == nullptr || (rule.dtypes >> call.inputs[0]->dtype & 1U) == 0) {
+        return false;
+    }
+    const double work = work_of(name, call);
+    return work >= static_cast<double>(rule.min_work) &&
+           (rule.max_work == 0 || work <= static_cast<double>(rule.max_work));
 }
 
 // For a call that is only explained.
@@ -122,11 +171,22 @@ void set_helpers(const HelpersInForce &wanted) {
         throw std::invalid_argument("no name");
     }
     const std::lock_guard<std::mutex> lock(mutex);
-    const State &next = state_for(wanted);
-    const State *before = in_force.exchange(&next, std::memory_order_acq_rel);
-    // A call on another thread may see the new number with the old state, or the other way round: it asks nobody then.
-    reasons_to_ask.fetch_add((next.helpers.empty() ? 0 : 1) - (before->helpers.empty() ? 0 : 1),
-                             std::memory_order_acq_rel);
+    put_in_force(state_for(wanted));
+}
+
+void set_rules(const std::vector<HelperRule> &wanted) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    std::vector<Rule> found;
+    for (const HelperRule &rule : wanted) {
+        found.push_back({rule, &find_helper(rule.helper)});
+    }
+    rules = std::move(found);
+    for (State &state : states) {
+        state.outdated = state.outdated || state.wanted.names.front() == "auto";
+    }
+    if (const State *now = in_force.load(std::memory_order_acquire); now->wanted.names.front() == "auto") {
+        put_in_force(state_for(HelpersInForce(now->wanted)));
+    }
 }
 
 const HelpersInForce &helpers_in_force() { return in_force.load(std::memory_order_acquire)->wanted; }
@@ -135,8 +195,8 @@ const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
     const bool explained = explaining();
     const State &state = *in_force.load(std::memory_order_acquire);
     std::string why;
-    for (const ndk_helper *helper : state.helpers) {
-        const ndk_helper_operator *found = find_operator(*helper, name);
+    const auto ask = [&](const ndk_helper &helper, const std::string &measurement) -> const ndk_helper_operator * {
+        const ndk_helper_operator *found = find_operator(helper, name);
         std::int32_t answer = NDK_LEAVES;
         if (found != nullptr) {
             const NotDuringFork here; // what it keeps between calls may be changing
@@ -146,16 +206,30 @@ const ndk_helper_operator *ask_helpers(const char *name, const ndk_call &call) {
             if (!explained) {
                 return found;
             }
-            explain_choice({name, helper->name, helper->version, why, state.wanted.names.front(), state.wanted.origin});
+            explain_choice(
+                {name, helper.name, helper.version, why, state.wanted.names.front(), state.wanted.origin, measurement});
             return &nothing;
         }
         if (explained) {
-            why += (why.empty() ? "" : ", and ") + std::string(helper->name) + " " +
+            why += (why.empty() ? "" : ", and ") + std::string(helper.name) + " " +
                    (found != nullptr ? left_because(call, answer) : std::string("has no ") + name);
+        }
+        return nullptr;
+    };
+    for (const ndk_helper *helper : state.helpers) {
+        if (const ndk_helper_operator *found = ask(*helper, ""); found != nullptr) {
+            return found;
+        }
+    }
+    for (const Rule &rule : state.rules) {
+        if (holds(rule.rule, name, call)) {
+            if (const ndk_helper_operator *found = ask(*rule.helper, rule.rule.measurement); found != nullptr) {
+                return found;
+            }
         }
     }
     if (explained) {
-        explain_choice({name, "", "", why, state.wanted.names.front(), state.wanted.origin});
+        explain_choice({name, "", "", why, state.wanted.names.front(), state.wanted.origin, ""});
     }
     return nullptr;
 }

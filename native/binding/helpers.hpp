@@ -19,8 +19,21 @@ void register_helper(const ndk_helper &helper);
 // Tells them that weights are gone which they may have kept something of.
 void forget_weights(std::uint64_t id);
 
-// What is in force for the whole process: {"off"}, {"auto"} (what measurements say; there is no rule yet), or the names
-// of helpers in the order in which they are asked. `origin` says by whom, for messages; empty where nobody did.
+// For which calls a registered helper is used under {"auto"}; the work is in multiply-adds.
+struct HelperRule {
+    std::string operation;
+    std::string helper;
+    std::uint32_t dtypes; // one bit for each, as Dtypes has it
+    std::int64_t min_work;
+    std::int64_t max_work;   // 0 for no bound
+    std::string measurement; // which one says so
+};
+
+// In place of those before. Throws std::out_of_range with the name of a helper that is not registered.
+void set_rules(const std::vector<HelperRule> &rules);
+
+// What is in force for the whole process: {"off"}, {"auto"} (what the rules say), or the names of helpers in the order
+// in which they are asked. `origin` says by whom, for messages; empty where nobody did.
 struct HelpersInForce {
     std::vector<std::string> names;
     std::string origin;

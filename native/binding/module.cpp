@@ -5,11 +5,13 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 #include "blas.hpp"
 #include "cpuid.hpp"
@@ -79,6 +81,16 @@ nb::tuple names_in_force() {
     return nb::make_tuple(now.names, now.origin);
 }
 
+using RuleTuple = std::tuple<std::string, std::string, std::uint32_t, std::int64_t, std::int64_t, std::string>;
+
+void set_helper_rules(const std::vector<RuleTuple> &tuples) {
+    std::vector<HelperRule> rules;
+    for (const auto &[operation, helper, dtypes, min_work, max_work, measurement] : tuples) {
+        rules.push_back({operation, helper, dtypes, min_work, max_work, measurement});
+    }
+    set_rules(rules);
+}
+
 nb::dict counters_of_helpers() {
     nb::dict result;
     for (const HelperCounters &each : helper_counters()) {
@@ -92,7 +104,8 @@ nb::list explain(nb::callable function) {
     function();
     nb::list choices;
     for (const Choice &each : explaining.choices()) {
-        choices.append(nb::make_tuple(each.operation, each.helper, each.version, each.why, each.mode, each.origin));
+        choices.append(nb::make_tuple(each.operation, each.helper, each.version, each.why, each.mode, each.origin,
+                                      each.measurement));
     }
     return choices;
 }
@@ -152,13 +165,15 @@ NB_MODULE(_binding, m) {
           "Open what it needs, so that it can be asked for; raises OSError with the reason.");
     m.def("helper_counters", &counters_of_helpers,
           "{helper: (hits, misses, evictions, entries)} of those that keep something between calls.");
+    m.def("set_rules", &set_helper_rules, nb::arg("rules"),
+          "What 'auto' means: [(operation, helper, bits of dtypes, least work, most work or 0, measurement), ...].");
     m.def("set_helpers", &set_names_in_force, nb::arg("names"), nb::arg("origin"),
           "Put helpers in force for the whole process, in the order in which they are asked; or 'off' or 'auto'.");
     m.def("get_helpers", &names_in_force, "What is in force, and who wanted it.");
     m.def("explain", &explain, nb::arg("function"),
           "Call a function while calls compute nothing: [(operation, helper or '', its version, why not others, the "
           "first of "
-          "what was in force, and who wanted it), ...].");
+          "what was in force, who wanted it, and the measurement of its rule), ...].");
 
     m.def("elementwise", &elementwise_function, nb::arg("name"), nb::arg("signature"), nb::arg("doc"),
           nb::arg("module"), "A new function of single elements, which calls the library in use.");

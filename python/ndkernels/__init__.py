@@ -140,7 +140,8 @@ __version__ = CATALOGUE.version
 _loaded = loader.load("ndkernels", cpuid=_binding.cpuid, open_library=_binding.open_library)
 _binding.set_features(sorted(_loaded.host.features))
 _binding.use(_loaded.library)
-if any(_os.environ.get(_variable.name) for _variable in CATALOGUE.variables):
+_row = CATALOGUE.get(_loaded.classifier)
+if (_row and _row.helpers) or any(_os.environ.get(_variable.name) for _variable in CATALOGUE.variables):
     from ndkernels._helpers import apply_environment as _apply_environment
 
     _apply_environment()

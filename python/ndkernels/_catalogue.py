@@ -3,7 +3,7 @@
 Generated from classifiers.toml by `python -m variantkit matrix --write`; do not edit.
 """
 
-from variantkit.catalogue import Catalogue, Classifier
+from variantkit.catalogue import Catalogue, Classifier, HelperRule
 from variantkit.environment import Variable
 
 __all__ = ["CATALOGUE"]
@@ -31,6 +31,17 @@ CATALOGUE = Catalogue(
             values=("own", "openblas", "mkl"),
             accepts="`own`, `openblas` or `mkl`",
             doc="Matrix products by the own kernels or by this BLAS, which is an error where it is not installed.",
+        ),
+    ),
+    rules=(
+        HelperRule(
+            operator="matmul",
+            helper="onednn",
+            dtypes=("int8",),
+            min_work=1048576,
+            features=frozenset({"avx512_vnni"}),
+            date="2026-11-27",
+            evidence="benchmarks/results/onednn-amd-epyc-25.17-x86-64-v4.json",
         ),
     ),
     classifiers=(

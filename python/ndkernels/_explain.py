@@ -105,10 +105,11 @@ def explain(
         calls = ", ".join(f"{operation} by {who}" for operation, who in dict.fromkeys(operations))
         implementation, reason = "several", f"{calls}: {refused}"
     elif helper:
-        implementation, reason = helper, "; ".join(filter(None, (f"forced by {choices[0][5]}", refused)))
+        by = f"by a rule: {choices[0][6]}" if choices[0][6] else f"forced by {choices[0][5]}"
+        implementation, reason = helper, "; ".join(filter(None, (by, refused)))
     else:
         implementation = loaded.classifier
-        reason = refused or (_why_own(*choices[0][4:]) if choices else f"no helper is asked for {op}")
+        reason = refused or (_why_own(*choices[0][4:6]) if choices else f"no helper is asked for {op}")
     return Explanation(
         op=op,
         shapes=tuple(tuple(array.shape) for array in arrays),

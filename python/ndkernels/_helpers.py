@@ -47,7 +47,7 @@ def helpers(*names: str) -> HelpersInForce:
     Parameters
     ----------
     names
-        'off' for none; 'auto', the default, for those that committed measurements say are faster, which today is none;
+        'off' for none; 'auto', the default, for those that committed measurements say are faster;
         or names of libraries, 'onednn', 'openblas' and 'mkl', which are asked in this order. What none of them takes is computed
         by the own kernels: `explain` says who computes a call, and docs/helpers.md what each of them takes.
 
@@ -113,10 +113,9 @@ def wanted_by_environment(environ: Mapping[str, str]) -> tuple[tuple[str, ...], 
         )
     if blas in _BLAS_NAMES:
         return (blas,), BLAS_VARIABLE.name
-    if asked:
-        return (asked,), HELPERS_VARIABLE.name
-    # 'auto' names no BLAS today; a rule that does has to know of this.
-    return (("auto",), f"{BLAS_VARIABLE.name}={blas}") if blas else ((), "")
+    if blas:  # matrix products by the own kernels, whatever a rule says
+        return ("off",), f"{BLAS_VARIABLE.name}={blas}"
+    return ((asked,), HELPERS_VARIABLE.name) if asked else ((), "")
 
 
 def apply_environment() -> None:
@@ -124,6 +123,45 @@ def apply_environment() -> None:
     names, variable = wanted_by_environment(os.environ)
     if names:
         _put_in_force(names, variable)
+    else:
+        _apply_rules()
+
+
+_rules_are_set = False
+
+
+def _apply_rules() -> None:
+    """Tell the binding which helpers measurements say are faster, once; what cannot be opened is told in one line."""
+    global _rules_are_set  # noqa: PLW0603
+    if _rules_are_set:
+        return
+    _rules_are_set = True
+    name = _binding.compiled_helper()
+    from variantkit import loader
+
+    features = loader.load("ndkernels").host.features
+    rules = [rule for rule in CATALOGUE.rules if rule.helper == name and rule.features <= features]
+    if not rules:
+        return
+    from ndkernels._libraries import open_library
+    from variantkit.errors import HelperError
+
+    try:
+        open_library(name)
+    except HelperError as error:
+        from logging import getLogger
+
+        getLogger("ndkernels").warning("The own kernels compute everything: %s", error)
+        return
+    _binding.set_rules(
+        [
+            (
+                rule.operator, name, sum(_binding.DTYPES[dtype] for dtype in rule.dtypes), rule.min_work,
+                rule.max_work, f"measured on {rule.date}, {rule.evidence}",
+            )
+            for rule in rules
+        ]
+    )  # fmt: skip
 
 
 def _put_in_force(names: tuple[str, ...], origin: str) -> HelpersInForce:
@@ -132,6 +170,8 @@ def _put_in_force(names: tuple[str, ...], origin: str) -> HelpersInForce:
             from ndkernels._libraries import open_library
 
             open_library(name)
+    if "auto" in names:
+        _apply_rules()
     before = _binding.get_helpers()
     _binding.set_helpers(list(names), origin)
     return HelpersInForce(names, before)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from variantkit.environment import Variable
 
-__all__ = ["Catalogue", "Classifier"]
+__all__ = ["Catalogue", "Classifier", "HelperRule"]
 
 
 class Classifier(Record):
@@ -33,6 +33,19 @@ class Classifier(Record):
         return self.name.replace("-", "_")
 
 
+class HelperRule(Record):
+    """For which calls a helper is used where nobody says otherwise; the work is in multiply-adds, 0 for no bound."""
+
+    operator: str
+    helper: str
+    dtypes: tuple[str, ...]
+    min_work: int = 0
+    max_work: int = 0
+    features: frozenset[str] = frozenset()
+    date: str
+    evidence: str
+
+
 class Catalogue(Record):
     """All classifiers of one distribution.
 
@@ -49,6 +62,7 @@ class Catalogue(Record):
     opener: str = ""
     self_test: str = ""
     variables: tuple[Variable, ...] = ()
+    rules: tuple[HelperRule, ...] = ()
     classifiers: tuple[Classifier, ...]
 
     @property

@@ -19,7 +19,7 @@ from variantkit.requirement_page import refresh
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from variantkit.matrix import Matrix, OwnVariable, Row
+    from variantkit.matrix import HelperRule, Matrix, OwnVariable, Row
 
 __all__ = ["catalogue", "drift", "extras", "render", "row_digest", "write"]
 
@@ -197,7 +197,7 @@ def catalogue(matrix: Matrix, version: str) -> str:
         f"Generated from classifiers.toml by `{_COMMAND}`; do not edit.",
         '"""',
         "",
-        "from variantkit.catalogue import Catalogue, Classifier",
+        f"from variantkit.catalogue import Catalogue, Classifier{', HelperRule' if matrix.helper_rule else ''}",
         *(["from variantkit.environment import Variable"] if matrix.variable else []),
         "",
         '__all__ = ["CATALOGUE"]',
@@ -214,6 +214,8 @@ def catalogue(matrix: Matrix, version: str) -> str:
     ]
     if matrix.variable:
         lines += ["    variables=(", *(line for each in matrix.variable for line in _variable_lines(each)), "    ),"]
+    if matrix.helper_rule:
+        lines += ["    rules=(", *(line for each in matrix.helper_rule for line in _rule_lines(each)), "    ),"]
     lines += ["    classifiers=("]
     for row in matrix.rows:
         platforms = "".join(f'"{platform}", ' for platform in row.platforms).rstrip(" ")
@@ -235,6 +237,23 @@ def catalogue(matrix: Matrix, version: str) -> str:
             "        ),",
         ]
     return "\n".join([*lines, "    ),", ")"]) + "\n"
+
+
+def _rule_lines(rule: HelperRule) -> list[str]:
+    dtypes = ", ".join(map(_string, rule.dtypes))
+    features = ", ".join(map(_string, sorted(rule.features)))
+    return [
+        "        HelperRule(",
+        f"            operator={_string(rule.operator)},",
+        f"            helper={_string(rule.helper)},",
+        f"            dtypes=({dtypes}{',' if len(rule.dtypes) == 1 else ''}),",
+        *([f"            min_work={rule.min_work},"] if rule.min_work else []),
+        *([f"            max_work={rule.max_work},"] if rule.max_work else []),
+        *([f"            features=frozenset({{{features}}}),"] if features else []),
+        f"            date={_string(rule.date)},",
+        f"            evidence={_string(rule.evidence)},",
+        "        ),",
+    ]
 
 
 def _variable(own: OwnVariable) -> environment.Variable:

@@ -30,6 +30,7 @@ __all__ = [
     "PLATFORMS",
     "Dispatch",
     "Generate",
+    "HelperRule",
     "Matrix",
     "OwnVariable",
     "Pipelines",
@@ -160,6 +161,24 @@ class OwnVariable:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class HelperRule:
+    """Calls of an operator that a helper was measured to compute faster than the project's own code."""
+
+    operator: str = _key("The operator, as the project calls it.", minLength=1)
+    helper: str = _key("The helper, one of those in the rows.", minLength=1)
+    dtypes: tuple[str, ...] = _key("The data types that it holds for.", minItems=1, uniqueItems=True)
+    min_work: int = _optional(0, "The least work that it holds for, in multiply-adds.", minimum=0)
+    max_work: int = _optional(0, "The most work that it holds for; 0 for any.", minimum=0)
+    features: tuple[str, ...] = _optional(
+        (), "CPU features that it holds for.", items_enum=tuple(sorted(_features.KNOWN)), uniqueItems=True
+    )
+    date: str = _key("When it was measured.", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    machine: str = _key("On what it was measured.", minLength=1)
+    evidence: str = _key("The file with the measurements, relative to classifiers.toml.", minLength=1)
+    reason: str = _key("What they say, in a sentence.", minLength=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One classifier."""
 
@@ -206,6 +225,7 @@ class Matrix:
     generate: Generate = _optional(Generate(), "Where generated files go.")
     pipelines: Pipelines = _optional(Pipelines(), "What the generated pipelines cannot know.")
     variable: tuple[OwnVariable, ...] = _optional((), "Environment variables of the project's own.")
+    helper_rule: tuple[HelperRule, ...] = _optional((), "What helpers are used for where nobody says otherwise.")
     classifier: tuple[Row, ...] = _key("The classifiers.", minItems=1)
 
     @property

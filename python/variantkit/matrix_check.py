@@ -61,6 +61,14 @@ def unfit_values(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 def contradictions(matrix: Matrix) -> list[str]:
     """Return what is wrong with a matrix although each key for itself is right."""
     mistakes = []
+    helpers = {helper for row in matrix.classifier for helper in row.helpers}
+    for number, rule in enumerate(matrix.helper_rule, 1):
+        where = f"helper-rule {number}, key"
+        if rule.helper not in helpers:
+            known = ", ".join(sorted(helpers)) or "none"
+            mistakes.append(f'{where} "helper": no row has "{rule.helper}"; allowed are: {known}.')
+        if 0 < rule.max_work < rule.min_work:
+            mistakes.append(f'{where} "max-work": {rule.max_work} is less than min-work, {rule.min_work}. Swap them.')
     seen: dict[str, str] = {}
     ranks: dict[tuple[str, int], str] = {}
     for row in matrix.classifier:

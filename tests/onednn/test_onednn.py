@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 
 import ndkernels as nk
 from ndkernels import _libraries
+from variantkit import loader
 from variantkit.matrix import read_matrix
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -236,3 +239,48 @@ def test_where_the_library_is_missing_the_kernels_compute() -> None:
     assert "HelperNotInstalledError onednn is asked for, and onednn-of-nobody is not installed; wanted is" in said
     assert "onednn-of-nobody>=2023.2,<2024" in said
     assert said.endswith("False\n")
+
+
+VNNI = "avx512_vnni" in loader.load("ndkernels").host.features
+
+
+def test_a_rule_says_when_it_is_used_where_nobody_says_otherwise() -> None:
+    with nk.helpers("auto"):
+        large = nk.explain("matmul", (128, 128), (128, 128), dtype="int8")
+        small = nk.explain("matmul", (16, 16), (16, 16), dtype="int8")
+        floats_too = nk.explain("matmul", (128, 128), (128, 128))
+        a = np.full((128, 128), 100, "int8")
+        np.testing.assert_array_equal(nk.matmul(a, a), np.full((128, 128), 1280000))
+    assert large.helper == VNNI
+    assert ("by a rule: measured on 2026-" in large.reason) == VNNI
+    assert (small.helper, floats_too.helper) == (False, False)
+
+
+def test_rules_are_measured(root: Path) -> None:
+    matrix = read_matrix(root)
+    assert matrix.helper_rule
+    for rule in matrix.helper_rule:
+        evidence = json.loads((root / rule.evidence).read_text(encoding="utf-8"))
+        assert evidence["machine"]["date"] == rule.date
+        for row in evidence["rows"]:
+            work = math.prod(row["shapes"][0]) * (row["shapes"][1][-1] if len(row["shapes"][1]) > 1 else 1)
+            if row["dtype"] in rule.dtypes and work >= 2 * rule.min_work:
+                assert row["of_own"][rule.helper] > 1, row
+
+
+def test_where_a_rule_cannot_be_followed_one_line_says_why() -> None:
+    code = """
+import importlib.metadata as metadata
+real = metadata.distributions
+metadata.distributions = lambda **wanted: iter(()) if wanted.get("name") == "onednn-cpu-gomp" else real(**wanted)
+import ndkernels
+print(ndkernels.explain("matmul", (128, 128), (128, 128), dtype="int8").helper)
+"""
+    said = said_by(code, nk.show_config("dicts")["classifier"]).splitlines()
+    assert said[0] == "False"
+    assert len(said) == (2 if VNNI else 1)
+    if VNNI:
+        assert said[1].startswith(
+            "The own kernels compute everything: onednn is asked for, and onednn-cpu-gomp is not installed"
+        )
+        assert " install " in said[1]

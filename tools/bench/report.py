@@ -71,12 +71,15 @@ def summary(result: dict[str, Any]) -> list[str]:
         if not rows:
             lines.append(f"{name}: no row that a peer has, too; install onnxruntime, and torch==2.13.0")
             continue
-        mean = geometric_mean([row["ratios"][name] for row in rows])
         met = sum(row["ratios"][name] >= row["target"] for row in rows if row["target"])
-        convolutions = [row["ratios"][name] for row in rows if row["family"] == "convolution"]
-        line = f"{name}: geometric mean {mean:.2f} over {len(rows)} rows, {met} of {sum(1 for row in rows if row['target'])} targets met"
-        if convolutions:
-            line += f"; convolutions {geometric_mean(convolutions):.2f}, the slowest {min(convolutions):.2f}"
+        # No peer has weights that are prepacked, so these rows are not part of the mean.
+        plain = [row for row in rows if row["family"] != "prepacked"] or rows
+        mean = geometric_mean([row["ratios"][name] for row in plain])
+        line = f"{name}: geometric mean {mean:.2f} over {len(plain)} rows, {met} of {sum(1 for row in rows if row['target'])} targets met"
+        for family, said in (("convolution", "convolutions"), ("prepacked", "prepacked")):
+            ratios = [row["ratios"][name] for row in rows if row["family"] == family]
+            if ratios:
+                line += f"; {said} {geometric_mean(ratios):.2f}, the slowest {min(ratios):.2f}"
         lines.append(line)
     return lines
 
