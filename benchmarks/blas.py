@@ -47,7 +47,7 @@ def main() -> int:
 
     # Read when the libraries are opened. Threads of theirs that wait for the next call would slow down whoever is next:
     # by default those of MKL do so for 0.2 s; those of OpenBLAS for 2 to the power of this number of clock cycles.
-    os.environ.update(KMP_BLOCKTIME="0", OPENBLAS_THREAD_TIMEOUT="4", OMP_WAIT_POLICY="passive")
+    os.environ.update(KMP_BLOCKTIME="0", OPENBLAS_THREAD_TIMEOUT="4", GOMP_SPINCOUNT="20000")
     import ndkernels
 
     for name in options.helpers:
@@ -72,7 +72,8 @@ def main() -> int:
                 print(line(row, ways), flush=True)
     if not options.dry_run:
         distributions = {"openblas": "scipy-openblas64", "mkl": "mkl", "onednn": "onednn-cpu-gomp"}
-        described = machine.describe("ndkernels", "numpy", *(distributions[name] for name in options.helpers))
+        described = machine.describe("numpy", *(distributions[name] for name in options.helpers))
+        described["versions"]["ndkernels"] = ndkernels.__version__
         found = {"machine": described, "classifier": config["classifier"], "rows": rows}
         name = "onednn" if options.helpers == ["onednn"] else "blas"
         print(f"written to {os.path.relpath(machine.save(name, found))}")

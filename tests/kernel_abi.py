@@ -33,6 +33,7 @@ _NUM_THREADS = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 _ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
 _RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _LOG = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p)
+_HAS_FEATURE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p)
 
 
 class Tensor(ctypes.Structure):
@@ -54,13 +55,14 @@ class HostTable(ctypes.Structure):
 
     _fields_ = (
         ("struct_size", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("call_size", ctypes.c_uint32),
         ("context", ctypes.c_void_p),
         ("parallel_for", _PARALLEL_FOR),
         ("num_threads", _NUM_THREADS),
         ("allocate", _ALLOCATE),
         ("release", _RELEASE),
         ("log", _LOG),
+        ("has_feature", _HAS_FEATURE),
     )
 
 
@@ -83,6 +85,7 @@ class Table(ctypes.Structure):
         ("matmul", ctypes.CFUNCTYPE(ctypes.c_int, _HOST, _TENSOR, _TENSOR, _TENSOR)),
         ("operators", ctypes.c_void_p),
         ("operator_count", ctypes.c_int32),
+        ("helper_source", ctypes.c_void_p),
     )
 
 
@@ -123,6 +126,7 @@ class Host:
             _ALLOCATE(allocate),
             _RELEASE(release),
             _LOG(lambda _context, _level, _message: None),
+            _HAS_FEATURE(lambda _context, _name: 0),
         )
 
 

@@ -147,7 +147,7 @@ def test_mistakes_in_variables(broken: Broken, old: str, new: str, said: str) ->
             'helper = "cudnn"\ndtypes',
             'helper-rule 1, key "helper": no row has "cudnn"; allowed are: onednn.',
         ),
-        ("min-work = 1_048_576", "min-work = 9\nmax-work = 8", 'key "max-work": 8 is less than min-work, 9'),
+        ("min-work = 2_097_152", "min-work = 9\nmax-work = 8", 'key "max-work": 8 is less than min-work, 9'),
         ('date = "2026-', 'date = "26-', "date"),
     ],
 )

@@ -54,7 +54,8 @@ static const ndk_table crash = {sizeof(ndk_table),
                                 reduce,
                                 matmul,
                                 NULL,
-                                0};
+                                0,
+                                NULL};
 
 NDK_EXPORT ndk_status ndkernels_open(uint32_t abi_major, const ndk_host *host, const ndk_table **table) {
     (void)abi_major, (void)host;
