@@ -179,13 +179,14 @@ def _not_compiled(name: str) -> str:
     """Return what is wrong, and what to do, where the loaded classifier has no code for a helper."""
     loaded = loader.load("ndkernels")
     rows = [row for row in CATALOGUE.classifiers if name in row.helpers and row.name in loaded.decision.runnable]
-    best = max(rows, key=lambda row: row.rank, default=None)
+    found = {item.classifier for item in loaded.installed}
+    best = max(rows, key=lambda row: (row.name in found, row.rank), default=None)
     said = f"{name} is asked for, and the classifier {loaded.classifier}, which is loaded, has no code for it"
     if best is None:
         return (
             f"{said}; this machine runs none that has. Set {CATALOGUE.prefix}_HELPERS=off, or pass 'off' to helpers()."
         )
-    if any(item.classifier == best.name for item in loaded.installed):
+    if best.name in found:
         return f"{said}; {best.name} has. Set {CATALOGUE.prefix}_CLASSIFIER={best.name}, or unset that variable."
     return f"{said}; {best.name} has. Run: {command(CATALOGUE, best.name)}"
 
