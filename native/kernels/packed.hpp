@@ -10,7 +10,7 @@
 
 namespace ndk {
 
-inline constexpr int kLibraryNameSize = 32;
+inline constexpr int kLibraryNameSize = 64;
 extern const char kLibraryName[kLibraryNameSize]; // classifier and version, with zeros behind them
 
 enum class PackedKind : std::int32_t { kRight = 1, kFilters, kWinograd, kRecurrent };
