@@ -302,7 +302,8 @@ def _table(matrix: Matrix) -> str:
     lines += ["", "What each needs of the CPU, beyond the one before it, in the names of `/proc/cpuinfo`:", ""]
     before: set[str] = set()
     for row in matrix.rows:
-        lines.append(f"* `{row.name}`: {' '.join(f'`{feature}`' for feature in row.features if feature not in before)}")
+        more = " ".join(f"`{feature}`" for feature in row.features if feature not in before)
+        lines.append(f"* `{row.name}`: {more or 'no others'}")
         before |= set(row.features)
     lines += ["", "Compiler flags:", "", "| classifier | compiler | compile | link |", "| --- | --- | --- | --- |"]
     for row in matrix.rows:
