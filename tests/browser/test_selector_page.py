@@ -473,7 +473,14 @@ def test_the_page_of_a_repository(browser: WebDriver, serve: Callable[..., Serve
     browser.get(served.address)
     page = Selector(browser, served.address)
     assert page.options("version") == {"1.1": True, "1.0": True}
-    assert [row.text.split()[0] for row in page.shown("tbody tr")] == ["generic", "avx2", "avx512"]
+    assert [row.text.split()[0] for row in page.shown("tbody tr")] == [
+        "generic",
+        "onednn",
+        "avx2",
+        "onednn-avx2",
+        "avx512",
+        "onednn-avx512",
+    ]
     assert {size.text for size in page.shown("td.size")} == {"1 kB"}
     assert page.one("#pythons").text == "3.11"
     for tool in ("pip", VARIANTS, "uv"):
