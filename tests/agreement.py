@@ -116,6 +116,13 @@ CASES: dict[str, Case] = {
     "linear_backward": Case(
         run=lambda: nk.linear_backward(numbers(67, 45), numbers(67, 301), numbers(45, 301)), tolerance=128
     ),
+    "prepack": Case(
+        run=lambda: [
+            nk.linear(numbers(67, 301), nk.prepack("linear", numbers(45, 301)), numbers(45)),
+            nk.conv2d(BATCH, nk.prepack("conv2d", FILTERS, padding=1), padding=1),
+        ],
+        tolerance=128,
+    ),
     # normalization
     "layer_norm": Case(
         run=lambda: nk.layer_norm(numbers(70, 301), (301,), numbers(301), numbers(301, seed=1)), tolerance=64
